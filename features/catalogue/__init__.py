@@ -1,0 +1,29 @@
+"""The feature catalogue: one literal module a family, read top to bottom."""
+
+import hashlib
+
+from features.catalogue import breadth, frequency, habit, monetary, payment, recency, service
+from features.catalogue.feature import FAMILIES, Feature
+from features.catalogue.relations import RELATIONS, Relation
+
+FEATURES: tuple[Feature, ...] = (
+    *recency.FEATURES,
+    *frequency.FEATURES,
+    *monetary.FEATURES,
+    *habit.FEATURES,
+    *breadth.FEATURES,
+    *payment.FEATURES,
+    *service.FEATURES,
+)
+
+BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
+
+
+def catalogue_hash(features: tuple[Feature, ...]) -> str:
+    """A short fingerprint of what the features *compute*; a model refuses to score what it was not trained on."""
+    parts = [f"{f.name}={f.source}:{f.sql}:{f.empty}" for f in features]
+    parts += [f"{r.name}={r.sql}" for r in RELATIONS.values()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+__all__ = ["BY_NAME", "FAMILIES", "FEATURES", "RELATIONS", "Feature", "Relation", "catalogue_hash"]

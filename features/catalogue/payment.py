@@ -1,0 +1,107 @@
+"""How a customer pays: lateness, its change, and what is open and overdue by ageing bucket.
+
+Lateness is counted over settled invoices, in days after the due date (early payment is negative). An invoice counts in
+a window by the day on which it was issued, or settled where the name says so.
+"""
+
+from features.catalogue.feature import NO_INVOICE, Feature
+from features.text import Text
+
+AGEING = (("1_30d", 1, 30), ("31_60d", 31, 60), ("61_90d", 61, 90))
+
+NO_SETTLED = Text("no settled invoice", "没有已结清的发票")
+
+FEATURES = (
+    Feature(
+        "invoices_365d", "payment", "bills", "count(*) FILTER (WHERE issued_age_days <= 365)", "invoices",
+        Text("Invoices issued in the last 365 days", "最近 365 天开具的发票数"), empty=0,
+    ),
+    Feature(
+        "days_late_mean_365d", "payment", "bills", "avg(days_late) FILTER (WHERE settled_age_days <= 365)", "days",
+        Text("Mean days late of the invoices settled in the last 365 days", "最近 365 天结清发票的平均逾期天数"),
+        missing=NO_SETTLED, range=(None, None),
+    ),
+    Feature(
+        "days_late_mean_90d", "payment", "bills", "avg(days_late) FILTER (WHERE settled_age_days <= 90)", "days",
+        Text("Mean days late of the invoices settled in the last 90 days", "最近 90 天结清发票的平均逾期天数"),
+        missing=NO_SETTLED, range=(None, None),
+    ),
+    Feature(
+        "days_late_worst_365d", "payment", "bills",
+        "max(greatest(days_late, overdue_days)) FILTER (WHERE issued_age_days <= 365)", "days",
+        Text("Worst days late, settled or still open, of the last 365 days' invoices", "最近 365 天发票的最长逾期天数（含未结清）"),
+        missing=NO_INVOICE,
+    ),
+    Feature(
+        "days_late_change", "payment", "bills",
+        "avg(days_late) FILTER (WHERE settled_age_days <= 90)"
+        " - avg(days_late) FILTER (WHERE settled_age_days > 90 AND settled_age_days <= 365)",
+        "days",
+        Text("Mean days late in the last 90 days less that of the nine months before", "最近 90 天与此前九个月平均逾期天数之差"),
+        missing=Text("no settled invoice in one of the two periods", "其中一个时期没有已结清的发票"), range=(None, None),
+    ),
+    Feature(
+        "days_to_pay_mean_365d", "payment", "bills", "avg(days_to_pay) FILTER (WHERE settled_age_days <= 365)", "days",
+        Text("Mean days from invoice to settlement, last 365 days", "最近 365 天从开票到结清的平均天数"), missing=NO_SETTLED,
+        range=(None, None),
+    ),
+    Feature(
+        "late_share_365d", "payment", "bills",
+        "avg(CASE WHEN is_settled AND days_late <= 0 THEN 0E0 WHEN is_settled OR overdue_days > 0 THEN 1E0 END)"
+        " FILTER (WHERE issued_age_days <= 365)",
+        "share",
+        Text("Share of the last 365 days' invoices paid late or overdue, by count", "最近 365 天发票中逾期的数量占比"),
+        missing=NO_INVOICE, range=(0, 1),
+    ),
+    Feature(
+        "late_amount_share_365d", "payment", "bills",
+        "sum(amount) FILTER (WHERE issued_age_days <= 365 AND (days_late > 0 OR overdue_days > 0))"
+        " / sum(amount) FILTER (WHERE issued_age_days <= 365 AND (is_settled OR overdue_days > 0))",
+        "share",
+        Text("Share of the last 365 days' invoices paid late or overdue, by amount", "最近 365 天发票中逾期的金额占比"),
+        missing=NO_INVOICE, range=(0, 1),
+    ),
+    Feature(
+        "disputed_share_365d", "payment", "bills",
+        "avg(was_disputed::INTEGER::DOUBLE) FILTER (WHERE settled_age_days <= 365)", "share",
+        Text("Share of the invoices settled in the last 365 days that had been disputed", "最近 365 天结清发票中有争议的占比"),
+        missing=NO_SETTLED, needs=("invoices.disputed",), range=(0, 1),
+    ),
+    Feature(
+        "open_balance", "payment", "bills", "sum(open_amount)", "currency",
+        Text("Open balance", "未结余额"), empty=0,
+    ),
+    Feature(
+        "overdue_balance", "payment", "bills",
+        "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 0), 0)", "currency",
+        Text("Overdue balance", "逾期余额"), empty=0,
+    ),
+    *(
+        Feature(
+            f"overdue_balance_{bucket}", "payment", "bills",
+            f"coalesce(sum(open_amount) FILTER (WHERE overdue_days BETWEEN {low} AND {high}), 0)", "currency",
+            Text(f"Balance overdue by {low} to {high} days", f"逾期 {low} 至 {high} 天的余额"), empty=0,
+        )
+        for bucket, low, high in AGEING
+    ),
+    Feature(
+        "overdue_balance_over_90d", "payment", "bills",
+        "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 90), 0)", "currency",
+        Text("Balance overdue by more than 90 days", "逾期超过 90 天的余额"), empty=0,
+    ),
+    Feature(
+        "oldest_overdue_days", "payment", "bills", "max(overdue_days)", "days",
+        Text("Days overdue of the oldest open invoice", "最早未结发票的逾期天数"), empty=0,
+    ),
+    Feature(
+        "dso_90d", "payment", "bills",
+        "90E0 * sum(open_amount) / nullif(sum(amount) FILTER (WHERE issued_age_days <= 90), 0)", "days",
+        Text("Days sales outstanding, over the last 90 days' invoices", "应收账款周转天数（最近 90 天发票）"),
+        missing=Text("no invoice in the last 90 days", "最近 90 天没有发票"),
+    ),
+    Feature(
+        "overdue_of_open_share", "payment", "features", "overdue_balance / nullif(open_balance, 0)", "share",
+        Text("Share of the open balance that is overdue", "未结余额中逾期的占比"),
+        missing=Text("nothing is open", "没有未结余额"), range=(0, 1),
+    ),
+)  # fmt: skip

@@ -1,0 +1,12 @@
+"""How long work tells what it is doing, without knowing who listens."""
+
+from collections.abc import Callable
+
+from features.text import Text
+
+Progress = Callable[[Text, float], None]
+"""Called with what is being done now and the share of the whole that is already done (0 to 1)."""
+
+
+def silent(step: Text, done: float) -> None:
+    """A listener that does not care."""

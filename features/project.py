@@ -1,0 +1,204 @@
+"""The project file ``retinue.toml``, read strictly into typed settings.
+
+An unknown key, table or column is refused with the nearest right name; nothing is guessed in silence.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from features.errors import ProjectError, nearest
+from features.project_faults import FindingError, said_by_tables, sentence, table_faults
+from features.text import LANGUAGES, Text
+
+PROJECT_FILE = "retinue.toml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class SqlColumn(_Strict):
+    """A column computed by an SQL expression (DuckDB dialect) over the source's own columns."""
+
+    sql: str = Field(min_length=1)
+
+
+class FormattedColumn(_Strict):
+    """A time column whose text is read with a ``strptime`` format, e.g. ``%d/%m/%Y``."""
+
+    column: str = Field(min_length=1)
+    format: str = Field(min_length=1)
+
+
+ColumnSource = str | SqlColumn | FormattedColumn
+
+
+class TableSource(_Strict):
+    """Where a table's rows lie, and how the source's columns map to the contract's."""
+
+    path: str | None = None
+    database: str | None = None
+    table: str | None = None
+    query: str | None = None
+    where: str | None = None
+    columns: dict[str, ColumnSource | list[str]]
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TableSource":
+        if (self.path is None) == (self.database is None):
+            raise FindingError(Text("give either path or database", "path 和 database 必须二选一"))
+        if self.database is not None and (self.table is None) == (self.query is None):
+            raise FindingError(
+                Text("with database, give either table or query", "使用 database 时，table 和 query 必须二选一")
+            )
+        if self.path is not None and (self.table or self.query):
+            raise FindingError(
+                Text("table and query go with database, not with path", "table 和 query 只能与 database 一起使用")
+            )
+        return self
+
+
+class ProjectSettings(_Strict):
+    """Who the company is. Naive timestamps are read in ``timezone`` and whole days are counted in it."""
+
+    name: str = Field(min_length=1)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise FindingError(
+                Text("this is no IANA time zone. {hint}", "不是 IANA 时区名称。{hint}").format(
+                    hint=nearest(value, _COMMON_ZONES)
+                )
+            )
+        return value
+
+
+_COMMON_ZONES = (
+    "UTC",
+    "Asia/Shanghai",
+    "Asia/Hong_Kong",
+    "Asia/Tokyo",
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Paris",
+    "America/New_York",
+    "America/Los_Angeles",
+)
+
+
+class ChurnBands(_Strict):
+    """From which calibrated probability a risk is called medium or high."""
+
+    medium: float = Field(0.3, gt=0, lt=1, strict=True)
+    high: float = Field(0.6, gt=0, lt=1, strict=True)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ChurnBands":
+        if self.medium >= self.high:
+            raise FindingError(Text("medium must be below high", "medium 必须小于 high"))
+        return self
+
+
+class ChurnSettings(_Strict):
+    """What leaving means here: no purchase within the horizon, asked of customers who bought recently."""
+
+    kind: Literal["silence", "contract", "decline"] = "silence"
+    horizon_days: int = Field(90, ge=1, le=1095, strict=True)
+    active_within_days: int = Field(180, ge=1, le=3650, strict=True)
+    bands: ChurnBands = ChurnBands()
+
+
+class ValueSettings(_Strict):
+    """How money at stake is counted: a customer's margin over the horizon, from the share of spend that is margin."""
+
+    horizon_days: int = Field(365, ge=1, le=3650, strict=True)
+    margin_share: float = Field(0.3, gt=0, le=1, strict=True)
+
+
+class PlaybookSettings(_Strict):
+    """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
+
+    path: str
+
+
+class Project(_Strict):
+    """A whole project file. ``root`` is the folder that it lies in; paths in it are relative to that folder."""
+
+    root: Path
+    project: ProjectSettings
+    tables: dict[str, TableSource]
+    churn: ChurnSettings = ChurnSettings()
+    value: ValueSettings = ValueSettings()
+    playbook: PlaybookSettings | None = None
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The project's own calendar."""
+        return ZoneInfo(self.project.timezone)
+
+    @property
+    def workspace(self) -> Path:
+        """Where Retinue keeps what it makes for this project: models, runs, scores."""
+        return self.root / ".retinue"
+
+
+def load_project(path: Path) -> Project:
+    """Read and check a project file.
+
+    Parameters: ``path`` is the file or the folder that holds ``retinue.toml``.
+    Raises ProjectError: the file is missing, is not TOML, or says something that cannot be; all faults at once.
+    """
+    file = path / PROJECT_FILE if path.is_dir() else path
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ProjectError(
+            Text(
+                "There is no project file at {file}. Make one with 'retinue init DIR' or name it with --project.",
+                "在 {file} 找不到项目文件。请用“retinue init DIR”创建，或用 --project 指定。",
+            ),
+            file=file,
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise ProjectError(
+            Text("{file} cannot be read as TOML: {fault}.", "无法将 {file} 读作 TOML：{fault}。"),
+            file=file,
+            fault=fault,
+        ) from None
+    faults = table_faults(document)
+    if "root" in document:
+        faults.append(Text("root: unknown key.", "root：未知的键。"))
+    try:
+        project = Project.model_validate({**document, "root": file.resolve().parent})
+    except ValidationError as error:
+        faults += [sentence(e, _keys) for e in error.errors() if not said_by_tables(e)]
+    if faults:
+        raise ProjectError(
+            Text("{file} needs a change:\n{faults}", "{file} 需要修改：\n{faults}"),
+            file=file,
+            faults=Text(*("\n".join(f"  - {t.of(lang)}" for t in faults) for lang in LANGUAGES)),
+        )
+    return project
+
+
+_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Project,
+    ("project",): ProjectSettings,
+    ("churn",): ChurnSettings,
+    ("churn", "bands"): ChurnBands,
+    ("value",): ValueSettings,
+    ("playbook",): PlaybookSettings,
+}
+
+
+def _keys(section: tuple[str, ...]) -> set[str]:
+    """The keys that a section of the file may have."""
+    return set(_SECTIONS.get(section, TableSource).model_fields) - {"root"}

@@ -1,0 +1,66 @@
+"""The only way features are made: for training over many cut-offs, for the nightly batch and for one customer."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from features.catalogue import Feature
+from features.compiler import active_features, compile_features
+from features.contracts import TABLES, ColumnType
+from features.errors import AsOfError
+from features.sources import Facts
+from features.text import Text
+
+_SQL_TYPES: dict[ColumnType, str] = {
+    "id": "VARCHAR",
+    "text": "VARCHAR",
+    "time": "TIMESTAMP",
+    "number": "DOUBLE",
+    "flag": "BOOLEAN",
+}
+
+
+def snapshot(
+    facts: Facts,
+    as_of: Sequence[datetime],
+    customers: Sequence[str] | None = None,
+    features: Sequence[Feature] | None = None,
+) -> pa.Table:
+    """One row per customer and cut-off, computed only from facts that were known before the cut-off.
+
+    Parameters: ``as_of`` are aware instants, each used as the open end of what is known; ``customers`` limits the rows;
+    ``features`` defaults to all that the given tables support.
+    Returns: customer_id (string), as_of (timestamp, UTC), one float64 per feature (null: missing, see the catalogue);
+    ordered by as_of and customer_id.
+    Raises AsOfError: no instant, or one without a time zone.
+    """
+    instants = sorted({_aware(a) for a in as_of})
+    if not instants:
+        raise AsOfError(Text("No cut-off was given; name at least one.", "没有给出截止时间；请至少给出一个。"))
+    chosen = tuple(features) if features is not None else active_features(facts.columns)
+    _empty_tables(facts)
+    if customers is not None:
+        facts.connection.register("wanted_customers", pa.table({"customer_id": pa.array(customers, pa.string())}))
+    sql = compile_features(chosen, set(facts.columns), instants, facts.project.timezone, customers is not None)
+    table: pa.Table = facts.connection.sql(sql).to_arrow_table()
+    return table.set_column(1, "as_of", table["as_of"].cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC")))
+
+
+def _aware(as_of: datetime) -> datetime:
+    if as_of.tzinfo is None:
+        raise AsOfError(
+            Text("The cut-off {as_of} has no time zone; give one.", "截止时间 {as_of} 没有时区；请给出时区。"),
+            as_of=as_of,
+        )
+    return as_of.astimezone(UTC)
+
+
+def _empty_tables(facts: Facts) -> None:
+    """Stand an empty table in for an optional one that the project does not give (payments to invoices)."""
+    if "payments" not in facts.columns:
+        columns = ", ".join(f"NULL::{_SQL_TYPES[c.type]} AS {c.name}" for c in (*TABLES["payments"].columns,))
+        facts.connection.execute(
+            f"CREATE TEMP VIEW IF NOT EXISTS payments AS SELECT {columns}, NULL::DATE AS paid_day,"
+            " NULL::TIMESTAMP AS known_at WHERE FALSE"
+        )

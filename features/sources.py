@@ -1,0 +1,165 @@
+"""Open a company's facts: every table of the project file, read strictly into the contracts' columns and types.
+
+In the opened connection each given table is a view of its own name that holds accepted rows only. Rows that cannot be
+read are set aside, never dropped in silence: ``rejected`` lists them with line, value and reason.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from features.contracts import TABLES, Table
+from features.errors import FactsError, nearest
+from features.mapping import Mapping, days, map_table, shown_value, view_columns
+from features.project import Project, SqlColumn, TableSource
+from features.raw_tables import RawTable, open_raw
+from features.readers import literal, quoted
+from features.rejections import Reading, Rejection, refuse_unusable, rejected_rows
+from features.text import Text
+
+_NEEDS_SESSION = re.compile(r"timestamptz|time\s+zone|current_|now\s*\(|today\s*\(|random|uuid", re.IGNORECASE)
+"""Expressions whose value hangs on the session; a view would compute them again under another clock."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A company's facts, open for reading.
+
+    ``columns[table]`` are the contract columns that the project maps; the view of that name has all of them, the others
+    NULL. ``readings[table]`` tells how the table was read, its further attributes, and what was set aside.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    project: Project
+    columns: dict[str, frozenset[str]]
+    readings: dict[str, Reading] = field(default_factory=dict)
+
+
+@contextmanager
+def open_facts(project: Project) -> Iterator[Facts]:
+    """Read all tables of a project; what does not fit into memory goes to a temporary folder.
+
+    Raises FactsError: a source is missing, unreadable, or holds no usable rows; ProjectError: a mapping that cannot be.
+    """
+    with tempfile.TemporaryDirectory(prefix="retinue-") as folder, duckdb.connect() as connection:
+        connection.execute(f"SET temp_directory = {literal(folder)}")
+        connection.execute("CREATE SCHEMA source")
+        readings = {}
+        for name, source in project.tables.items():
+            readings[name] = _read_table(connection, project, TABLES[name], source, Path(folder))
+        columns = {name: frozenset(reading.mapped) for name, reading in readings.items()}
+        yield Facts(connection, project, columns, readings)
+
+
+def rejected(facts: Facts, table: str, limit: int | None = None) -> list[Rejection]:
+    """The rows of a table that were set aside, in order of file and line; the first ``limit`` of them, or all.
+
+    Raises FactsError: the project has no such table.
+    """
+    if table not in facts.readings:
+        raise FactsError(
+            Text("The project has no table '{table}'. {hint}", "项目中没有“{table}”表。{hint}"),
+            table=table,
+            hint=nearest(table, facts.readings),
+        )
+    return rejected_rows(facts.connection, facts.readings[table], limit)
+
+
+def _read_table(
+    connection: duckdb.DuckDBPyConnection, project: Project, table: Table, source: TableSource, folder: Path
+) -> Reading:
+    # what an expression makes of a text without offset is read on the project's clocks, too
+    connection.execute(f"SET TimeZone = {literal(project.project.timezone)}")
+    raw = open_raw(connection, table, source, project.root, folder)
+    mapping = map_table(connection, project, table, source, raw)
+    reading = _make_view(connection, project, table, source, raw, mapping)
+    connection.execute("SET TimeZone = 'UTC'")
+    refuse_unusable(connection, reading)
+    if raw.table:
+        connection.execute(f"DROP TABLE {raw.table}")
+    return reading
+
+
+def _make_view(
+    connection: duckdb.DuckDBPyConnection,
+    project: Project,
+    table: Table,
+    source: TableSource,
+    raw: RawTable,
+    mapping: Mapping,
+) -> Reading:
+    """Compute the contract's columns, part the rows into accepted and set aside, and make the table's view."""
+    name = f"memory.source.{quoted(table.name)}"
+    columns = [quoted(c) for c in ("#file", "#row", "#problem", *mapping.columns, *mapping.attributes)]
+    calendar = ", ".join(["*", *days(table, mapping, project.project.timezone)])
+    select = f"SELECT {calendar} FROM (SELECT {', '.join(columns)} FROM {mapping.relation})"
+    copied = raw.table is not None or mapping.is_parsed or _needs_session(source)
+    connection.execute(f"CREATE {'TABLE' if copied else 'VIEW'} {name} AS {select}")
+    if mapping.duplicate and _has_duplicates(connection, name, table):
+        if not copied:
+            connection.execute(f"DROP VIEW {name}")
+            connection.execute(f"CREATE TABLE {name} AS {select}")
+        _mark_duplicates(connection, name, table, mapping.duplicate)
+    set_aside, aside = _set_aside(connection, name, table, raw, mapping)
+    connection.execute(
+        f"CREATE VIEW memory.main.{quoted(table.name)} AS SELECT {', '.join(view_columns(table, mapping))} FROM {name}"
+        + (' WHERE "#problem" = 0' if set_aside else "")
+    )
+    broken = _count(connection, raw.malformed) if raw.malformed else 0
+    return Reading(
+        table=table,
+        raw=raw,
+        mapped=mapping.columns,
+        attributes=mapping.attributes,
+        problems=mapping.problems,
+        rejected_table=aside,
+        read=_count(connection, raw.table or raw.relation) + broken,
+        accepted=_count(connection, name) - set_aside,
+        set_aside=set_aside + broken,
+    )
+
+
+def _has_duplicates(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> bool:
+    key = ", ".join(quoted(k) for k in table.key)
+    query = f'SELECT count(*), count(DISTINCT ({key})) FROM {name} WHERE "#problem" = 0'
+    rows, distinct = connection.execute(query).fetchall()[0]
+    return bool(rows > distinct)
+
+
+def _mark_duplicates(connection: duckdb.DuckDBPyConnection, name: str, table: Table, problem: int) -> None:
+    """Give later rows with the key of an earlier sound row their problem."""
+    key = ", ".join(quoted(k) for k in table.key)
+    numbered = f'SELECT rowid AS id, row_number() OVER (PARTITION BY {key} ORDER BY "#file", "#row") AS n'
+    later = f'SELECT id FROM ({numbered} FROM {name} WHERE "#problem" = 0) WHERE n > 1'
+    connection.execute(f'UPDATE {name} SET "#problem" = {problem} WHERE rowid IN ({later})')
+
+
+def _set_aside(
+    connection: duckdb.DuckDBPyConnection, name: str, table: Table, raw: RawTable, mapping: Mapping
+) -> tuple[int, str]:
+    """Keep what the rows with a problem held in the source; gives their number and the name of the table."""
+    aside = f"memory.source.{quoted(table.name + '_rejected')}"
+    # counted without a filter, which would be pushed down and compute everything several times
+    counted = connection.execute(f'SELECT count(*) FILTER ("#problem" > 0) FROM {name}').fetchall()[0][0]
+    values = " ".join(f"WHEN {n} THEN {shown_value(p)}" for n, p in enumerate(mapping.problems, start=1))
+    value = f'CASE "#problem" {values} END' if values else "''"
+    rows = f'{name} AS n JOIN {raw.relation} AS r USING ("#file", "#row") WHERE n."#problem" > 0'
+    connection.execute(
+        f'CREATE TABLE {aside} AS SELECT "#file", "#row", "#problem", {value} AS value FROM {rows}'
+        + ("" if counted else " LIMIT 0")
+    )
+    return int(counted), aside
+
+
+def _needs_session(source: TableSource) -> bool:
+    written = [source.where or "", *(c.sql for c in source.columns.values() if isinstance(c, SqlColumn))]
+    return any(_NEEDS_SESSION.search(sql) for sql in written)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])

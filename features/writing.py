@@ -1,0 +1,83 @@
+"""Writing files so that a reader sees the old or the new one, never half of one, and a full disk harms nothing."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from features.errors import StorageError
+from features.text import Text
+
+MEGABYTE = 1_000_000
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """A temporary path beside ``target`` that takes its place when the block ends well and is removed otherwise.
+
+    Raises StorageError: the disk is full or the place cannot be written.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(place: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno == errno.ENOSPC:
+            raise full_disk(place) from fault
+        if fault.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+            raise StorageError(
+                Text(
+                    "{place} cannot be written: {fault}. Choose another place or change its permissions.",
+                    "无法写入 {place}：{fault}。请选择其他位置或修改其权限。",
+                ),
+                place=place,
+                fault=fault.strerror,
+            ) from fault
+        raise
+
+
+def full_disk(place: Path) -> StorageError:
+    """The error for a disk that is full."""
+    return StorageError(
+        Text(
+            "The disk that holds {place} is full; nothing was changed. Free some space and run the command again.",
+            "{place} 所在磁盘已满；未做任何更改。请释放空间后重新运行该命令。",
+        ),
+        place=place,
+    )
+
+
+def require_space(place: Path, megabytes: int) -> None:
+    """Raise StorageError when the disk has less than this much free, before work that would be lost begins."""
+    existing = next(p for p in (place, *place.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free // MEGABYTE
+    if free < megabytes:
+        raise StorageError(
+            Text(
+                "The disk that holds {place} has {free} MB free and this needs about {need} MB; nothing was changed."
+                " Free some space and run the command again.",
+                "{place} 所在磁盘剩余 {free} MB，而本操作约需 {need} MB；未做任何更改。请释放空间后重新运行该命令。",
+            ),
+            place=place,
+            free=free,
+            need=megabytes,
+        )

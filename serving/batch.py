@@ -1,0 +1,228 @@
+"""Batch scoring: the whole customer base as of one instant, into ``scores.parquet`` and into the store."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.progress import Progress, silent
+from features.project import Project
+from features.snapshot import snapshot
+from features.sources import Facts, open_facts
+from features.text import LANGUAGES, Text
+from features.writing import atomic_file, require_space
+from serving.decisions.next_best_action import recommend
+from serving.decisions.playbook import Playbook, load_playbook
+from serving.schemas import SCORES_SCHEMA, PublishedRun
+from serving.store import STORE_FILE, Run, open_store, publish
+from training.dataset import check_as_of, model_features
+from training.models.rfm import RfmModel
+from training.reasons import REASONS_TYPE, explain, told
+from training.tracking import Champion, champion_churn, champion_segments
+
+SCORES_FILE = "scores.parquet"
+WORKSPACE_MEGABYTES = 20
+BYTES_PER_CUSTOMER = 6_000
+LEAST_TENURE_DAYS = 90
+"""A customer's yearly spend is not extrapolated from fewer days than this."""
+
+NO_PURCHASE = Text(
+    "No purchase on file before {as_of}, so there is no rhythm to judge by.",
+    "{as_of} 之前没有购买记录，无法判断购买节奏。",
+)
+GONE = Text(
+    "Has not bought for {silent} days, longer than the {active} days within which a customer counts as active; already"
+    " lost rather than at risk.",
+    "已有 {silent} 天没有购买，超过活跃客户的 {active} 天界限；视为已流失，而非有流失风险。",
+)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a batch run made: the table, the file that holds it, and the run that the store now serves."""
+
+    scores: pa.Table
+    file: Path
+    published: PublishedRun
+
+
+def score(
+    project: Project, as_of: datetime, out: Path, clock: Callable[[], datetime], progress: Progress = silent
+) -> Scoring:
+    """Score every customer as of ``as_of``; write ``scores.parquet`` into ``out`` and publish to the store.
+
+    ``clock`` says when the run is published. The file and the store change only when everything has succeeded; a run
+    that was killed leaves both as they were.
+    Raises ModelError (no champion, other features), AsOfError, FactsError, ProjectError, StorageError.
+    """
+    for place in (out, project.workspace):
+        require_space(place, WORKSPACE_MEGABYTES)
+    progress(Text("loading the champion", "加载模型"), 0.0)
+    champion, segments, playbook = champion_churn(project), champion_segments(project), load_playbook(project)
+    progress(Text("reading the facts", "读取数据"), 0.1)
+    with open_facts(project) as facts:
+        check_as_of(facts, as_of)
+        progress(Text("computing features", "计算特征"), 0.25)
+        frame = snapshot(facts, [as_of], features=model_features(champion.stored, facts)).to_pandas()
+        names = _names(facts)
+    progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
+    scores = score_frame(frame.merge(names, how="left", on="customer_id"), project, champion, segments, playbook)
+    require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
+    progress(Text("writing and publishing", "写入并发布"), 0.8)
+    file = out / SCORES_FILE
+    with atomic_file(file) as temporary:
+        pq.write_table(scores, temporary)
+        run = Run(
+            _run_id(scores), as_of, clock(), champion.version, champion.stored.facts.metrics[champion.stored.facts.kind]
+        )
+        with closing(open_store(project.workspace / STORE_FILE)) as store:
+            published = publish(store, run, scores)
+    progress(Text("done", "完成"), 1.0)
+    return Scoring(scores, file, published)
+
+
+def score_frame(
+    frame: pd.DataFrame, project: Project, champion: Champion, segments: RfmModel, playbook: Playbook
+) -> pa.Table:
+    """Scores (SCORES_SCHEMA) of customers given as features, with name and account_manager where known."""
+    model = champion.stored
+    active = (frame["days_since_last_purchase"] <= model.facts.active_within_days).to_numpy()
+    log_odds = np.full(len(frame), np.nan)
+    log_odds[active] = model.model.log_odds(frame[active])
+    low, high = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
+    low[active], high[active] = model.calibrator.interval(log_odds[active])
+    probability = model.calibrator.probability(log_odds)
+    scored = frame.assign(
+        churn_probability=probability,
+        churn_probability_low=low,
+        churn_probability_high=high,
+        churn_band=_bands(probability, project),
+        segment=segments.assign(frame)["segment"],
+        value_at_stake=value_at_stake(frame, project),
+    )
+    advice = recommend(
+        scored,
+        playbook,
+        project.project.currency,
+        project.value.horizon_days,
+        model.facts.horizon_days,
+        project.value.margin_share,
+    )
+    currency = project.project.currency
+    reasons = _reasons(frame, active, champion, currency)
+    abstained = _abstentions(frame, active, model.facts.active_within_days)
+    scored = scored.assign(
+        **{name: advice[name] for name in advice.columns},
+        why=_why(scored.assign(**advice), playbook, reasons, abstained, currency),
+        customer_name=frame["name"],
+        churn_horizon_days=model.facts.horizon_days,
+        value_horizon_days=project.value.horizon_days,
+        currency=currency,
+        abstained_because=abstained,
+        model_version=champion.version,
+        catalogue_hash=model.facts.catalogue_hash,
+    )
+    return _table(scored, reasons)
+
+
+def value_at_stake(frame: pd.DataFrame, project: Project) -> Floats:
+    """Margin over the value horizon if the customer goes on buying as in the last year, in currency; NaN: no purchase.
+
+    The yearly spend of a customer known for less than a year is extrapolated from no fewer than 90 days. Margin is the
+    customer's own where orders carry one, else spend times [value] margin_share. It is never below zero.
+    """
+    days = np.clip(frame["days_since_first_purchase"].to_numpy(), LEAST_TENURE_DAYS, 365)
+    if "margin_365d" in frame:
+        margin = frame["margin_365d"].to_numpy()
+    else:
+        margin = frame["spend_365d"].to_numpy() * project.value.margin_share
+    return np.asarray(np.maximum(margin, 0) / days * project.value.horizon_days)
+
+
+def _bands(probability: Floats, project: Project) -> pd.Series:
+    bands = project.churn.bands
+    named = np.select([probability >= bands.high, probability >= bands.medium], ["high", "medium"], "low")
+    return pd.Series(named, dtype="object").where(~np.isnan(probability), None)
+
+
+def _why(scored: pd.DataFrame, playbook: Playbook, reasons: pa.Array, abstained: pd.Series, currency: str) -> pd.Series:
+    """The sentence that goes with the recommendation: the debt for an action on overdue money, else the first reason.
+
+    A customer without a probability is told why there is none.
+    """
+    counts = reasons.value_lengths().to_numpy()
+    first = np.where(counts > 0, reasons.offsets.to_numpy()[:-1], -1)
+    strongest = reasons.flatten()
+    sentences = {
+        language: pd.Series(strongest.field(language).take(pa.array(first, mask=first < 0)).to_pandas(), dtype="object")
+        for language in LANGUAGES
+    }
+    on_debt = scored["recommended_action"].isin([a.id for a in playbook.actions if a.effect.kind == "overdue"])
+    if on_debt.any():
+        debts = told("balance", scored, currency)
+        sentences = {language: sentences[language].mask(on_debt, debts[language]) for language in LANGUAGES}
+    pairs = pd.DataFrame(sentences)
+    texts = pd.Series(pairs.to_dict("records"), dtype="object")
+    return texts.where(pairs["en"].notna(), abstained)
+
+
+def _abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], active_within_days: int) -> pd.Series:
+    """Why there is no churn probability, for those without one."""
+    days = frame["days_since_last_purchase"]
+    as_of = frame["as_of"].iloc[0] if len(frame) else None
+    texts = {
+        silent_days: GONE.format(silent=int(silent_days), active=active_within_days)._asdict()
+        for silent_days in days[~active].dropna().unique()
+    }
+    unknown = NO_PURCHASE.format(as_of=f"{as_of:%Y-%m-%d}")._asdict() if len(frame) else None
+    return days.map(texts).astype("object").where(days.notna(), unknown).where(~pd.Series(active), None)
+
+
+def _reasons(frame: pd.DataFrame, active: NDArray[np.bool_], champion: Champion, currency: str) -> pa.Array:
+    """Reasons of the active customers; an empty list for the others."""
+    explained = explain(champion.stored.model, frame[active], currency)
+    with_empty = pa.concat_arrays([explained.cast(REASONS_TYPE), pa.array([[]], REASONS_TYPE)])
+    place = np.full(len(frame), len(explained))
+    place[active] = np.arange(len(explained))
+    return with_empty.take(pa.array(place))
+
+
+def _table(scored: pd.DataFrame, reasons: pa.Array) -> pa.Table:
+    """The frame in the contract's columns and order; NaN becomes null."""
+    arrays = [
+        reasons.cast(field.type)
+        if field.name == "reasons"
+        else pa.Array.from_pandas(scored[field.name], type=field.type)
+        if field.name in scored
+        else pa.nulls(len(scored), field.type)
+        for field in SCORES_SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCORES_SCHEMA)
+
+
+def _names(facts: Facts) -> pd.DataFrame:
+    if "customers" not in facts.columns:
+        return pd.DataFrame({"customer_id": [], "name": [], "account_manager": []}, dtype="object")
+    names: pd.DataFrame = facts.connection.sql("SELECT customer_id, name, account_manager FROM customers").df()
+    return names
+
+
+def _run_id(scores: pa.Table) -> str:
+    """The same scores always have the same id, so that publishing them twice changes nothing."""
+    digest = hashlib.sha256()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, scores.schema) as writer:
+        writer.write_table(scores)
+    digest.update(sink.getvalue())
+    as_of = scores["as_of"][0].as_py()
+    return f"{as_of:%Y%m%dT%H%M}-{digest.hexdigest()[:12]}"

@@ -1,0 +1,51 @@
+"""The command ``retinue``: each command reads its arguments, calls one function of the library, and prints."""
+
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from features.errors import RetinueError
+from features.text import Text
+
+SUMMARY = Text(
+    "Retinue: who is leaving, who matters, who pays, and what to do about it today.\n\n"
+    "Start with: retinue demo, or with your own data: retinue init DIR",
+    "Retinue：谁要离开、谁重要、谁付款，以及今天该做什么。\n\n从 retinue demo 开始，或用您自己的数据：retinue init DIR",
+)
+
+
+def app() -> typer.Typer:
+    """The command-line application, in the language of the environment."""
+    from serving.cli import demo, facts, features, scoring, serve, training
+    from serving.cli.output import here
+
+    application = typer.Typer(
+        help=here(SUMMARY), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    modules: tuple[ModuleType, ...] = (facts, features, training, scoring, serve, demo)
+    for module in modules:
+        commands: tuple[tuple[str, Callable[..., None], Text], ...] = module.COMMANDS
+        for name, function, text in commands:
+            application.command(name, help=here(text))(function)
+    return application
+
+
+def main() -> None:
+    """Run the command; an error for the user's eyes is printed without a traceback and gives exit code 2."""
+    # Set before the libraries start their threads: waiting threads that spin make training many times slower on a
+    # machine that does other work as well.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from serving.cli.output import here
+
+    try:
+        app()()
+    except RetinueError as error:
+        Console(stderr=True, highlight=False).print(f"[bold red]✗[/bold red] {escape(here(error.text))}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,175 @@
+"""``retinue init`` proposes a project file for a folder; ``retinue check`` says whether the facts are fit for use."""
+
+import csv
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.check import CheckReport, TableReport, check
+from features.errors import ProjectError
+from features.project import PROJECT_FILE, load_project
+from features.proposal import propose
+from features.sources import Facts, open_facts, rejected
+from features.text import Language, Text
+from features.writing import atomic_file
+from serving.cli.output import LANGUAGE, ProjectOption, console, heading, here, say, table
+
+CHECK_HELP = Text(
+    "Check the facts: rows, customers, span, missing, duplicates, rows set aside with line and reason, and what they "
+    "make possible.\n\n"
+    "Example: retinue check --project shop/retinue.toml --rejects rejects.csv",
+    "检查数据：行数、客户数、时间跨度、缺失、重复、被搁置的行（含行号和原因），以及可用的功能。\n\n"
+    "示例：retinue check --project shop/retinue.toml --rejects rejects.csv",
+)
+
+INIT_HELP = Text(
+    "Look at a folder of CSV and Parquet files and propose a project file there, with every guess explained.\n\n"
+    "Example: retinue init exports",
+    "查看文件夹中的 CSV 和 Parquet 文件，在其中生成项目文件，并说明每项猜测的理由。\n\n示例：retinue init exports",
+)
+
+Directory = Annotated[Path, typer.Argument(help=here(Text("Folder that holds the files.", "数据文件所在文件夹。")))]
+Force = Annotated[
+    bool, typer.Option("--force", help=here(Text("Replace an existing retinue.toml.", "覆盖已有的 retinue.toml。")))
+]
+LanguageOption = Annotated[
+    str,
+    typer.Option("--language", help=here(Text("Language of the comments: en or zh.", "注释所用语言：en 或 zh。"))),
+]
+AsJson = Annotated[bool, typer.Option("--json", help=here(Text("Print the report as JSON.", "以 JSON 输出报告。")))]
+Rejects = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects",
+        help=here(Text("CSV file for all rows that were set aside.", "将所有被搁置的行写入此 CSV 文件。")),
+    ),
+]
+
+
+def init(directory: Directory, force: Force = False, language: LanguageOption = LANGUAGE) -> None:
+    """Propose a project file for a folder of files."""
+    target = directory / PROJECT_FILE
+    if target.exists() and not force:
+        raise ProjectError(
+            Text(
+                "{file} exists and was not touched. Use --force to replace it.",
+                "{file} 已存在，未做更改。如需覆盖请使用 --force。",
+            ),
+            file=target,
+        )
+    spoken: Language = "zh" if language == "zh" else "en"
+    proposal = propose(directory)
+    with atomic_file(target) as temporary:
+        temporary.write_text(proposal.toml(spoken), encoding="utf-8")
+    say(Text("Proposed {file}:", "已生成 {file}：").format(file=target))
+    for explanation in proposal.explanations:
+        say(f"• {explanation.of(spoken)}")
+    say(
+        Text(
+            "Look at each guess in {file}, then run: retinue check --project {folder}",
+            "请核对 {file} 中的每项猜测，然后运行：retinue check --project {folder}",
+        ).format(file=target, folder=directory)
+    )
+
+
+def check_facts(project: ProjectOption = Path("."), as_json: AsJson = False, rejects: Rejects = None) -> None:
+    """Check the facts of a project."""
+    settings = load_project(project)
+    with open_facts(settings) as facts:
+        report = check(facts, now=datetime.now(UTC))
+        if rejects is not None:
+            write_rejections(facts, rejects)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        return
+    print_report(report)
+    if rejects is not None:
+        rows = sum(t.set_aside for t in report.tables)
+        say(
+            Text("{rows:,} rows set aside are in {file}.", "已将被搁置的 {rows:,} 行写入 {file}。").format(
+                rows=rows, file=rejects
+            )
+        )
+
+
+def write_rejections(facts: Facts, file: Path) -> None:
+    """Write every row that was set aside to a CSV file: table, file, line, column, value, reason."""
+    with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(("table", "file", "line", "column", "value", "reason"))
+        for name in facts.readings:
+            for r in rejected(facts, name):
+                writer.writerow((r.table, r.file, r.line, r.column, r.value, here(r.reason)))
+
+
+def print_report(report: CheckReport) -> None:
+    """Print a report for people."""
+    heading(Text("Facts", "数据"))
+    _print_tables(report)
+    _print_missing(report)
+    for one in report.tables:
+        _print_rejections(one)
+    if report.warnings:
+        heading(Text("Please look at", "请留意"))
+        for warning in report.warnings:
+            say(f"• {here(warning)}")
+    _print_capabilities(report)
+
+
+def _print_tables(report: CheckReport) -> None:
+    columns = (
+        Text("table", "数据表"),
+        Text("rows", "行数"),
+        Text("accepted", "接受"),
+        Text("set aside", "搁置"),
+        Text("filtered out", "被筛除"),
+        Text("duplicates", "重复"),
+        Text("customers", "客户数"),
+        Text("from", "从"),
+        Text("to", "到"),
+    )
+    rows = [
+        (
+            one.table,
+            *(f"{n:,}" for n in (one.read, one.accepted, one.set_aside, one.left_out, one.duplicates, one.customers)),
+            *(f"{day:%Y-%m-%d}" if day else "–" for day in (one.first, one.last)),
+        )
+        for one in report.tables
+    ]
+    table(columns, rows, right=range(1, 7))
+
+
+def _print_missing(report: CheckReport) -> None:
+    gaps = [(t.table, column, f"{share:.1%}") for t in report.tables for column, share in t.missing.items() if share]
+    if gaps:
+        heading(Text("Missing values", "缺失值"))
+        table((Text("table", "数据表"), Text("column", "列"), Text("missing", "缺失")), gaps, right=(2,))
+
+
+def _print_rejections(one: TableReport) -> None:
+    if not one.rejections:
+        return
+    heading(
+        Text("{rows:,} rows of {table} were set aside, e.g.", "{table} 有 {rows:,} 行被搁置，例如").format(
+            rows=one.set_aside, table=one.table
+        )
+    )
+    rows = [(f"{r.file}:{r.line}", r.column or "–", r.value[:60], here(r.reason)) for r in one.rejections]
+    table((Text("line", "行"), Text("column", "列"), Text("value", "值"), Text("reason", "原因")), rows)
+
+
+def _print_capabilities(report: CheckReport) -> None:
+    heading(Text("What these facts make possible", "这些数据可以实现"))
+    for capability, lacking in report.capabilities:
+        if not lacking:
+            console.print(f"[green]✓[/green] {here(capability.name)}")
+    for capability, lacking in report.capabilities:
+        if lacking:
+            needs = Text("needs {what}", "需要 {what}").format(what=", ".join(lacking))
+            console.print(f"[dim]·[/dim] {here(capability.name)} [dim]({here(needs)})[/dim]")
+
+
+COMMANDS = (("init", init, INIT_HELP), ("check", check_facts, CHECK_HELP))

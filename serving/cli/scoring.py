@@ -1,0 +1,143 @@
+"""``retinue score``: the whole base into ``scores.parquet`` and the store, with a summary worth reading."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow.compute as pc
+import typer
+
+from features.project import Project, load_project
+from features.text import Text
+from serving.batch import Scoring
+from serving.batch import score as run_scoring
+from serving.cli.output import (
+    LANGUAGE,
+    AsOfOption,
+    ProjectOption,
+    QuietOption,
+    heading,
+    here,
+    progress_bar,
+    read_as_of,
+    say,
+    table,
+)
+from training.models.rfm import SEGMENTS
+
+MOST_CONTACTS = 10
+
+SCORE_HELP = Text(
+    "Score every customer as of a date; write scores.parquet and publish the scores for 'retinue serve'.\n\n"
+    "Example: retinue score --as-of 2026-07-01 --out build/scores",
+    "按某日期为全部客户评分；写入 scores.parquet，并发布给“retinue serve”。\n\n"
+    "示例：retinue score --as-of 2026-07-01 --out build/scores",
+)
+
+OutOption = Annotated[
+    Path, typer.Option("--out", help=here(Text("Folder that gets scores.parquet.", "写入 scores.parquet 的文件夹。")))
+]
+
+
+def score(
+    as_of: AsOfOption, out: OutOption = Path("scores"), project: ProjectOption = Path("."), quiet: QuietOption = False
+) -> None:
+    """Score every customer."""
+    settings = load_project(project)
+    with progress_bar(quiet) as progress:
+        result = run_scoring(settings, read_as_of(as_of, settings), out, lambda: datetime.now(UTC), progress)
+    print_scoring(settings, result)
+
+
+COMMANDS = (("score", score, SCORE_HELP),)
+
+
+def print_scoring(project: Project, result: Scoring) -> None:
+    """Who is at risk, which segments there are, and whom to contact first."""
+    summary = result.published.summary
+    as_of = result.published.as_of.astimezone(project.timezone)
+    heading(
+        Text("{company} as of {as_of:%Y-%m-%d}", "{company}，时点 {as_of:%Y-%m-%d}").format(
+            company=project.project.name, as_of=as_of
+        )
+    )
+    bands = summary.by_churn_band
+    say(
+        Text(
+            "{customers:,} customers scored; risk of {horizon} days of silence: {high:,} high, {medium:,} medium, {low:,} low;"
+            " {abstained:,} without a probability (no purchase yet, or already gone).",
+            "已评分 {customers:,} 位客户；{horizon} 天沉默风险：高 {high:,}、中 {medium:,}、低 {low:,}；"
+            "{abstained:,} 位无概率（尚无购买或已流失）。",
+        ).format(
+            customers=summary.customers,
+            horizon=summary.churn_horizon_days,
+            abstained=summary.abstained,
+            **{name: bands.get(name, 0) for name in ("high", "medium", "low")},
+        )
+    )
+    say(
+        Text(
+            "Margin at stake with high-risk customers over {days} days: {currency} {stake:,.0f}. The recommended actions"
+            " together are expected to earn {currency} {profit:,.0f}, under the playbook's assumptions.",
+            "高风险客户 {days} 天内的毛利：{currency} {stake:,.0f}。按行动手册的假设，全部推荐行动预计带来 {currency} {profit:,.0f}。",
+        ).format(
+            days=summary.value_horizon_days,
+            currency=summary.currency,
+            stake=summary.high_risk_value_at_stake,
+            profit=summary.expected_profit,
+        )
+    )
+    _print_segments(summary.by_segment)
+    _print_contacts(result)
+    say("")
+    say(
+        Text("Written to {file}; published as run {run}.", "已写入 {file}；发布批次 {run}。").format(
+            file=result.file, run=result.published.run_id
+        )
+    )
+
+
+def _print_segments(sizes: dict[str, int]) -> None:
+    heading(Text("Segment sizes", "细分规模"))
+    most = max(sizes.values(), default=1)
+    table(
+        (Text("segment", "细分"), Text("customers", "客户数"), ""),
+        [(here(SEGMENTS[s].name), f"{n:,}", "█" * max(1, round(30 * n / most))) for s, n in sizes.items()],
+        right=(1,),
+    )
+
+
+def _print_contacts(result: Scoring) -> None:
+    heading(Text("Contact first", "优先联系"))
+    scores = result.scores
+    paying = scores.filter(pc.greater(pc.fill_null(scores["expected_profit"], 0.0), 0.0))
+    first = paying.sort_by([("expected_profit", "descending"), ("customer_id", "ascending")]).slice(0, MOST_CONTACTS)
+    if not first.num_rows:
+        say(Text("No action of the playbook pays for anybody today.", "今天没有值得采取的行动。"))
+        return
+    table(
+        (
+            Text("customer", "客户"),
+            Text("risk (95 %)", "风险（95%）"),
+            Text("why", "原因"),
+            Text("action", "行动"),
+            Text("expected profit (low–high)", "预期利润（低–高）"),
+        ),
+        [_contact(row) for row in first.to_pylist()],
+        right=(1, 4),
+    )
+
+
+def _contact(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    probability = row["churn_probability"]
+    name = row["customer_name"]
+    return (
+        f"{row['customer_id']} {name}" if name else row["customer_id"],
+        "–"
+        if probability is None
+        else f"{probability:.0%} ({row['churn_probability_low']:.0%}–{row['churn_probability_high']:.0%})",
+        (row["why"] or {}).get(LANGUAGE, "–"),
+        row["recommended_action_name"][LANGUAGE],
+        f"{row['currency']} {row['expected_profit']:,.2f} "
+        f"({row['expected_profit_low']:,.2f}–{row['expected_profit_high']:,.2f})",
+    )

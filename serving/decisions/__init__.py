@@ -1,0 +1,1 @@
+"""What to do about each customer: the playbook of actions, and the one that is expected to earn most."""

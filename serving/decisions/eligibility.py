@@ -1,0 +1,204 @@
+"""Who an action is meant for: SQL conditions over score and feature columns, checked when read, applied in one pass.
+
+A condition may compare, combine and compute with columns of one customer. It may not look at other rows, other tables,
+the clock or chance, so that the same customer at the same instant always gets the same answer.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.catalogue import BY_NAME
+from features.errors import ProjectError, nearest
+from features.text import Text
+from training.models.rfm import SEGMENTS
+
+SCORE_COLUMNS: dict[str, str] = {
+    "churn_probability": "DOUBLE",
+    "churn_probability_low": "DOUBLE",
+    "churn_probability_high": "DOUBLE",
+    "churn_band": "VARCHAR",
+    "segment": "VARCHAR",
+    "value_at_stake": "DOUBLE",
+}
+"""Columns of a score that a condition may use, beside every feature of the catalogue."""
+
+WORDS: dict[str, tuple[str, ...]] = {"churn_band": ("low", "medium", "high"), "segment": tuple(SEGMENTS)}
+"""What a text column can say; anything else in a condition is a slip."""
+
+_ALLOWED = {
+    "COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN", "CASE", "CAST", "TYPE", "FUNCTION"
+}  # fmt: skip
+
+
+def condition_columns() -> dict[str, str]:
+    """Every column that a condition may use → its DuckDB type."""
+    return {**dict.fromkeys(BY_NAME, "DOUBLE"), **SCORE_COLUMNS}
+
+
+def columns_of(condition: str) -> frozenset[str]:
+    """The columns that a (correct) condition reads, in lower case."""
+    return frozenset(_column(n) for n in _nodes(_syntax(condition)) if n["class"] == "COLUMN_REF")
+
+
+@lru_cache(maxsize=256)
+def condition_faults(condition: str) -> tuple[Text, ...]:
+    """What is wrong with a condition, in sentences; empty when it can be used."""
+    tree = _syntax(condition)
+    if tree["error"]:
+        return (
+            Text("it is not an SQL condition: {fault}.", "不是有效的 SQL 条件：{fault}。").format(
+                fault=tree["error_message"]
+            ),
+        )
+    nodes = list(_nodes(tree))
+    faults = [*_foreign_parts(tree, nodes), *_unknown_columns(nodes), *_unknown_words(nodes)]
+    return tuple(faults or _type_faults(condition))
+
+
+def eligible(table: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
+    """For each condition, which rows of ``table`` fulfil it: one Boolean per row, in the table's order.
+
+    A condition that reads a column which the table does not have holds for nobody. Missing and not-a-number values are
+    NULL, and a condition that is NULL does not hold. All conditions are evaluated in one query.
+    Raises ProjectError: a condition fails on a value (e.g. a text that it casts to a number).
+    """
+    present = {name.lower(): name for name in table.column_names}
+    usable = {id_: text for id_, text in conditions.items() if columns_of(text) <= present.keys()}
+    answer = {id_: np.zeros(table.num_rows, dtype=np.bool_) for id_ in conditions}
+    if not usable or not table.num_rows:
+        return answer
+    found = _evaluate(table, present, list(usable.values()))
+    return {**answer, **{id_: found.column(i).to_numpy() for i, id_ in enumerate(usable)}}
+
+
+def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]) -> pa.Table:
+    types = condition_columns()
+    read = sorted(frozenset().union(*map(columns_of, conditions)))
+    rows = pa.table({"row": np.arange(table.num_rows), **{name: table.column(present[name]) for name in read}})
+    casts = ", ".join(["row", *(_cast(name, types[name]) for name in read)])
+    answers = ", ".join(f"coalesce(({condition}\n), false) AS a{i}" for i, condition in enumerate(conditions))
+    with _engine().cursor() as connection:
+        connection.register("given", rows)
+        try:
+            return connection.sql(f"SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY row").to_arrow_table()
+        except duckdb.Error as fault:
+            raise ProjectError(
+                Text(
+                    "An 'eligible' condition of the playbook fails on the customers' values: {fault}",
+                    "行动手册中的 eligible 条件无法用于客户数据：{fault}",
+                ),
+                fault=fault,
+            ) from None
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB without access to files or network; each use takes a cursor of its own."""
+    return duckdb.connect(config={"enable_external_access": "false", "threads": "1"})
+
+
+def _cast(name: str, type_: str) -> str:
+    if type_ == "DOUBLE":
+        return f"CASE WHEN isfinite({name}::DOUBLE) THEN {name}::DOUBLE END AS {name}"
+    return f"{name}::{type_} AS {name}"
+
+
+@lru_cache(maxsize=256)
+def _syntax(condition: str) -> dict[str, Any]:
+    with _engine().cursor() as connection:
+        row = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT ({condition}\n)"]).fetchone()
+    return dict(json.loads(row[0])) if row else {}
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every expression of a syntax tree, parents first."""
+    if isinstance(tree, dict):
+        if "class" in tree:
+            yield tree
+        for part in tree.values():
+            yield from _nodes(part)
+    elif isinstance(tree, list):
+        for part in tree:
+            yield from _nodes(part)
+
+
+def _column(node: dict[str, Any]) -> str:
+    return ".".join(node["column_names"]).lower()
+
+
+def _constant(node: dict[str, Any]) -> str:
+    """What a constant says; DuckDB 1 and 2 write it differently."""
+    return str(node["literal"]["text"] if "literal" in node else node["value"].get("value"))
+
+
+def _foreign_parts(tree: dict[str, Any], nodes: list[dict[str, Any]]) -> Iterator[Text]:
+    """Whatever reaches beyond the one customer: other tables, aggregates, windows, the clock, chance."""
+    select = [statement["node"] for statement in tree["statements"]]
+    if len(select) != 1 or select[0]["from_table"]["type"] != "EMPTY" or len(select[0]["select_list"]) != 1:
+        yield Text("it must be one condition, without FROM.", "只能是一个条件，不能包含 FROM。")
+    elif any(n["class"] not in _ALLOWED for n in nodes):
+        yield Text(
+            "it may only compare and compute with columns; sub-queries, windows and parameters are not possible.",
+            "只能对各列进行比较和计算，不能使用子查询、窗口函数或参数。",
+        )
+    for name in sorted({n["function_name"] for n in nodes if n["class"] == "FUNCTION"} - _steady_functions()):
+        yield Text(
+            "'{name}' cannot be used: only functions of the customer's own columns, not totals, the clock or chance.",
+            "不能使用“{name}”：只能使用针对客户自身各列的函数，不能使用汇总、当前时间或随机数。",
+        ).format(name=name)
+
+
+@cache
+def _steady_functions() -> frozenset[str]:
+    """DuckDB's functions of one row that always give the same answer."""
+    with _engine().cursor() as connection:
+        rows = connection.execute(
+            "SELECT function_name FROM duckdb_functions() GROUP BY 1"
+            " HAVING bool_and(function_type = 'scalar' AND stability = 'CONSISTENT')"
+        ).fetchall()
+    return frozenset({*(name for (name,) in rows), "if", "ifnull", "nullif"})
+
+
+def _unknown_columns(nodes: list[dict[str, Any]]) -> Iterator[Text]:
+    known = condition_columns()
+    for name in sorted({_column(n) for n in nodes if n["class"] == "COLUMN_REF"} - known.keys()):
+        yield Text("there is no column '{name}'. {hint}", "没有“{name}”这一列。{hint}").format(
+            name=name, hint=nearest(name, known)
+        )
+
+
+def _unknown_words(nodes: list[dict[str, Any]]) -> Iterator[Text]:
+    """Texts compared with segment or churn_band that these never say."""
+    for node in (n for n in nodes if n["type"].startswith("COMPARE_")):
+        parts = [p for p in [*node.get("children", []), node.get("left"), node.get("right")] if p]
+        for column in [_column(p) for p in parts if p["class"] == "COLUMN_REF"]:
+            for word in [_constant(p) for p in parts if p["class"] == "CONSTANT"]:
+                if column in WORDS and word not in WORDS[column]:
+                    yield Text("{column} is never '{word}'. {hint}", "{column} 不会是“{word}”。{hint}").format(
+                        column=column, word=word, hint=nearest(word, WORDS[column])
+                    )
+
+
+def _type_faults(condition: str) -> Iterator[Text]:
+    """A condition that does not fit the columns' types, or whose answer is not true or false."""
+    columns = ", ".join(
+        f"'{WORDS[name][0]}' AS {name}" if name in WORDS else f"1::{type_} AS {name}"
+        for name, type_ in condition_columns().items()
+    )
+    with _engine().cursor() as connection:
+        try:
+            result = connection.execute(f"SELECT ({condition}\n) AS answer FROM (SELECT {columns})")
+            got = str(result.description[0][1])
+            result.fetchone()
+        except duckdb.Error as fault:
+            yield Text("it cannot be computed: {fault}", "无法计算：{fault}").format(fault=str(fault).splitlines()[0])
+            return
+        if got != "BOOLEAN":
+            yield Text("it must be true or false, got {got}.", "结果应为真或假，得到 {got}。").format(got=got)

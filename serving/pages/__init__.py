@@ -1,0 +1,1 @@
+"""The pages that the account team reads: texts, formats, templates and static files."""

@@ -1,0 +1,74 @@
+"""Templates filled with what the store says, in the reader's language."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from features.text import Language, Text
+from serving.pages import formats
+from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS
+from serving.schemas import BilingualText
+from training.models.rfm import SEGMENTS
+
+_FOLDER = Path(__file__).parent
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.number,
+        "money": formats.money,
+        "percent": formats.percent,
+        "as_path": lambda text: quote(text, safe=""),
+    }
+    environment.globals |= {
+        "bar_width": formats.bar_width,
+        "address": address,
+        "in_order": in_order,
+        "interval": formats.interval,
+        "segments": SEGMENTS,
+        "bands": BANDS,
+    }
+    environment.globals |= {"sorts": SORTS, "no_action": NO_ACTION}
+    return environment
+
+
+def render(template: str, language: Language, **values: Any) -> str:
+    """The template as HTML. In it, ``say(name, …)`` is a text of the page and ``read(text)`` any bilingual text."""
+
+    def say(name: str, **placeholders: Any) -> str:
+        text = PAGE[name]
+        return (text.format(**placeholders) if placeholders else text).of(language)
+
+    def read(text: Text | BilingualText | None) -> str:
+        return "" if text is None else str(getattr(text, language))
+
+    def segment_name(segment: str | None) -> str:
+        if segment is None:
+            return formats.MISSING
+        return SEGMENTS[segment].name.of(language) if segment in SEGMENTS else segment
+
+    page = _environment().get_template(template)
+    return page.render(language=language, say=say, read=read, segment_name=segment_name, **values)
+
+
+def in_order(by_segment: dict[str, int]) -> list[tuple[str, int]]:
+    """Segments with their sizes, from the most to the least valuable; those without a known rank come last."""
+    ranks = {segment: rank for rank, segment in enumerate(SEGMENTS)}
+    return sorted(by_segment.items(), key=lambda item: ranks.get(item[0], len(ranks)))
+
+
+def address(path: str, **parameters: str | None) -> str:
+    """A path with those parameters that have a value."""
+    given = {name: value for name, value in parameters.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path

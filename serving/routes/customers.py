@@ -1,0 +1,142 @@
+"""Customers in the API: one, a ranked list, or many at once. Answers are the stored bytes, never encoded again."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from features.text import Text
+from serving.problems import (
+    BAD_CURSOR,
+    BAD_REQUEST,
+    CUSTOMER_NOT_FOUND,
+    INVALID_REQUEST,
+    NOTHING_PUBLISHED,
+    STALE_CURSOR,
+    ApiError,
+    documented,
+)
+from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
+from serving.routes.state import age_header, served_run, service_of
+from serving.schemas import MAX_ID_LENGTH, MAX_PAGE, ChurnBand, CustomerPage, Lookup, LookupAnswer, Score
+from serving.store import Filters, Sort, Stored, find_customer, find_customers, list_customers, reading
+from serving.store.database import storage_faults
+
+router = APIRouter(prefix="/v1", tags=["customers"])
+
+SortName = Literal[
+    "-expected_profit",
+    "expected_profit",
+    "-churn_probability",
+    "churn_probability",
+    "-value_at_stake",
+    "value_at_stake",
+    "-customer_id",
+    "customer_id",
+]
+"""What a list can be sorted by; a minus sign means the highest first."""
+
+Name = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+def parse_sort(name: SortName) -> Sort:
+    """The sort order that a name in the address stands for."""
+    return Sort(name.removeprefix("-"), descending=name.startswith("-"))
+
+
+def _ok(model: type[Any], description: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": model, "description": description}}
+
+
+def not_found(customer_id: str) -> ApiError:
+    """The error for an id that is not in the run that is served."""
+    shown = customer_id if len(customer_id) <= 80 else f"{customer_id[:80]}…"
+    return ApiError(
+        CUSTOMER_NOT_FOUND,
+        Text(
+            "There is no customer '{customer}' in the current scores. Check the id; upper and lower case differ.",
+            "当前评分中没有客户“{customer}”。请检查编号；大小写有区别。",
+        ),
+        customer=shown,
+    )
+
+
+@router.get(
+    "/customers/{customer_id:path}",
+    summary="One customer / 查询一位客户",
+    responses={
+        **_ok(Score, "The customer's score / 客户评分"),
+        **documented(CUSTOMER_NOT_FOUND, INVALID_REQUEST, NOTHING_PUBLISHED),
+    },
+)
+async def get_customer(
+    request: Request, customer_id: Annotated[str, Path(min_length=1, max_length=MAX_ID_LENGTH, examples=["C-1042"])]
+) -> Response:
+    """Churn risk, segment, recommended action and reasons of one customer. ``Age``: seconds since ``as_of``."""
+    service = service_of(request)
+    with storage_faults(service.store.path):
+        stored: Stored | None = find_customer(service.held, customer_id)
+        if stored is None:
+            served_run(service.held)
+            raise not_found(customer_id)
+    return Response(stored.body, media_type="application/json", headers=age_header(service, stored.as_of))
+
+
+@router.get(
+    "/customers",
+    summary="A ranked list of customers / 客户排序列表",
+    responses={
+        **_ok(CustomerPage, "One page of the list / 列表的一页"),
+        **documented(BAD_CURSOR, STALE_CURSOR, INVALID_REQUEST, NOTHING_PUBLISHED),
+    },
+)
+def get_customers(
+    request: Request,
+    segment: Name = None,
+    churn_band: ChurnBand | None = None,
+    action: Name = None,
+    search: Name = None,
+    sort: SortName = "-expected_profit",
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    cursor: Annotated[str | None, Query(min_length=1, max_length=MAX_CURSOR_LENGTH)] = None,
+) -> Response:
+    """Customers by segment, churn band, action, or the start of an id or part of a name (``search``).
+
+    Customers without the value that is sorted by come last. Give ``next_cursor`` as ``cursor`` to get the next page;
+    once newer scores are published, an old cursor is answered with 410.
+    """
+    service = service_of(request)
+    with reading(service.store) as connection:
+        run = served_run(connection)
+        after = decode_cursor(cursor, run.run_id, sort) if cursor else None
+        filters = Filters(segment, churn_band, action, search)
+        page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, limit)
+    following = encode_cursor(run.run_id, sort, page.last) if page.last else None
+    head = orjson.dumps({"run_id": run.run_id, "as_of": run.as_of}, option=orjson.OPT_UTC_Z)
+    tail = orjson.dumps({"next_cursor": following})
+    body = b'%b,"customers":[%b],%b' % (head[:-1], b",".join(page.bodies), tail[1:])
+    return Response(body, media_type="application/json", headers=age_header(service, run.as_of))
+
+
+@router.post(
+    "/customers:lookup",
+    summary="Many customers at once / 批量查询客户",
+    responses={
+        **_ok(LookupAnswer, "Those found, and the ids not found / 找到的客户与未找到的编号"),
+        **documented(BAD_REQUEST, INVALID_REQUEST, NOTHING_PUBLISHED),
+    },
+)
+async def lookup_customers(request: Request, lookup: Lookup) -> Response:
+    """Up to 1,000 customers in the order asked, each once; ids that are not in the run are listed apart."""
+    service = service_of(request)
+    wanted = list(dict.fromkeys(lookup.customer_ids))
+    with storage_faults(service.store.path):
+        found = find_customers(service.held, wanted)
+        run = served_run(service.held)
+    bodies = b",".join(found[customer_id] for customer_id in wanted if customer_id in found)
+    missing = orjson.dumps([customer_id for customer_id in wanted if customer_id not in found])
+    return Response(
+        b'{"customers":[%b],"not_found":%b}' % (bodies, missing),
+        media_type="application/json",
+        headers=age_header(service, run.as_of),
+    )

@@ -1,0 +1,63 @@
+"""What every answer carries, and who may ask: plain ASGI, since a look-up costs little more than this."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from features.text import Text
+from serving.problems import WRONG_HOST, problem
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Guard:
+    """Adds the security headers to every answer, and refuses requests that were meant for another host.
+
+    The second keeps a web site that points its own name at this machine from reading customers out of a browser.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
+        self.app = app
+        self.hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        app = self.app if _host(scope) in self.hosts else problem(Request(scope), WRONG_HOST, _WRONG_HOST)
+        await app(scope, receive, send_with_headers)
+
+
+_WRONG_HOST = Text(
+    "This service answers only to the address that it was started with. Use the address that 'retinue serve' prints.",
+    "本服务只响应其启动时的地址。请使用“retinue serve”显示的地址。",
+)
+
+
+def _host(scope: Scope) -> str:
+    host = Headers(scope=scope).get("host", "").lower()
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def _add_headers(headers: MutableHeaders, path: str) -> None:
+    for name, value in _HEADERS.items():
+        headers[name] = value
+    if not path.startswith("/static/"):
+        headers["Cache-Control"] = "no-store"

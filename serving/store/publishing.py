@@ -1,0 +1,243 @@
+"""Publishing a run of scores: all of it becomes visible in one instant, or nothing changes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from features.errors import NotFoundError, StorageError
+from features.text import Text
+from serving.schemas import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText, PublishedRun, RunSummary
+from serving.store.database import Store, writing
+from serving.store.queries import current_run
+from serving.store.tables import CURRENT, RUNS, SCORES
+
+NO_ACTION = "no_action"
+"""The recommended action of a customer for whom no action pays."""
+
+_ROWS_AT_ONCE = 2_000
+_FLOATS = [f.name for f in SCORES_SCHEMA if f.type == pa.float64()]
+_COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of scores is, apart from its scores. ``run_id`` names it for ever; publishing it again replaces it."""
+
+    run_id: str
+    as_of: datetime
+    published_at: datetime
+    model_version: str | None = None
+    model_metrics: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def publish(store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch]) -> PublishedRun:
+    """Make ``scores`` (columns of SCORES_SCHEMA) the run that is served, in one transaction.
+
+    Readers see the old run or the new one, never a mix. The run served before is kept, so that ``roll_back`` can
+    return to it; older ones are removed. The same ``run_id`` again replaces what it held.
+    Raises StorageError: scores that break the contract, no scores at all, a full disk, a store in use.
+    """
+    batches = scores.to_batches() if isinstance(scores, pa.Table) else scores
+    with writing(store) as connection:
+        served, kept = _pointers(connection)
+        served_id = connection.scalar(select(RUNS.c.run_id).where(RUNS.c.number == served))
+        previous = kept if served_id == run.run_id else served
+        _forget_all_but(connection, previous if previous is not None else -1, run.run_id)
+        number = _insert_run(connection, run)
+        facts = _insert_scores(connection, number, run, batches)
+        _summarise(connection, number, facts)
+        connection.execute(insert(CURRENT).values(only=1, run=number, previous_run=previous))
+        published = current_run(connection)
+    assert published is not None
+    return published
+
+
+def roll_back(store: Store) -> PublishedRun:
+    """Serve the previous run again; doing it twice returns to where it began.
+
+    Raises NotFoundError: there is no previous run.
+    """
+    with writing(store) as connection:
+        served, previous = _pointers(connection)
+        if previous is None:
+            raise NotFoundError(
+                Text(
+                    "There is no earlier run to return to; only one was published.",
+                    "没有可回退的更早批次；只发布过一个批次。",
+                )
+            )
+        connection.execute(update(CURRENT).values(run=previous, previous_run=served))
+        published = current_run(connection)
+    assert published is not None
+    return published
+
+
+def _pointers(connection: Connection) -> tuple[int | None, int | None]:
+    """The numbers of the run served and of the one before it."""
+    row = connection.execute(select(CURRENT.c.run, CURRENT.c.previous_run)).first()
+    return (row.run, row.previous_run) if row else (None, None)
+
+
+def _forget_all_but(connection: Connection, number: int, run_id: str) -> None:
+    """Remove every run except ``number``, before the new rows come: they then take the room that this frees."""
+    connection.execute(delete(CURRENT))
+    keep = select(RUNS.c.number).where(RUNS.c.number == number, RUNS.c.run_id != run_id)
+    connection.execute(delete(SCORES).where(SCORES.c.run.not_in(keep)))
+    connection.execute(delete(RUNS).where(RUNS.c.number.not_in(keep)))
+
+
+def _insert_run(connection: Connection, run: Run) -> int:
+    metrics = {
+        name: value if value is not None and isfinite(value) else None for name, value in run.model_metrics.items()
+    }
+    result = connection.execute(
+        insert(RUNS).values(
+            run_id=run.run_id,
+            as_of=_iso(run.as_of),
+            published_at=_iso(run.published_at),
+            model_version=run.model_version,
+            model_metrics=orjson.dumps(metrics).decode(),
+            summary="{}",
+            rows=0,
+        )
+    )
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _iso(instant: datetime) -> str:
+    if instant.tzinfo is None:
+        raise ValueError(f"expected an instant with its time zone, got {instant}")
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _insert_scores(connection: Connection, number: int, run: Run, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
+    """Insert all rows; give the facts that the store's columns do not hold (currency, horizons, names of actions)."""
+    facts: dict[str, Any] = {"action_names": {}}
+    try:
+        for table in _checked(run, batches):
+            rows = table.to_pylist()
+            connection.execute(insert(SCORES), [_stored(number, row) for row in rows])
+            facts |= {name: rows[-1][name] for name in ("currency", "churn_horizon_days", "value_horizon_days")}
+            facts["action_names"] |= {
+                row["recommended_action"]: row["recommended_action_name"]
+                for row in rows
+                if row["recommended_action_name"] is not None
+            }
+    except IntegrityError as fault:
+        raise StorageError(
+            Text(
+                "The scores hold the same customer more than once ({fault}); nothing was published.",
+                "评分中同一客户出现了不止一次（{fault}）；未发布任何内容。",
+            ),
+            fault=fault.orig,
+        ) from fault
+    if len(facts) == 1:
+        raise StorageError(
+            Text(
+                "The run {run} holds no customers; nothing was published, and the scores served before stay.",
+                "批次 {run} 中没有客户；未发布任何内容，原有评分继续提供服务。",
+            ),
+            run=run.run_id,
+        )
+    return facts
+
+
+def _stored(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    body = orjson.dumps(row, option=orjson.OPT_UTC_Z)
+    return {"run": number, "body": body, **{name: row[name] for name in _COLUMNS}}
+
+
+def _checked(run: Run, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The batches in small tables of exactly SCORES_SCHEMA, each checked against the contract."""
+    for batch in batches:
+        table = _in_schema(batch)
+        _check_values(run, table)
+        for start in range(0, table.num_rows, _ROWS_AT_ONCE):
+            yield table.slice(start, _ROWS_AT_ONCE)
+
+
+def _in_schema(batch: pa.RecordBatch) -> pa.Table:
+    try:
+        return pa.Table.from_batches([batch]).select(SCORES_SCHEMA.names).cast(SCORES_SCHEMA)
+    except (KeyError, ValueError, pa.ArrowInvalid) as fault:
+        raise _broken(Text("{fault}", "{fault}").format(fault=fault)) from fault
+
+
+def _check_values(run: Run, table: pa.Table) -> None:
+    for field_ in SCORES_SCHEMA:
+        if not field_.nullable and table[field_.name].null_count:
+            raise _broken(Text("column {name} has gaps", "{name} 列有缺失值").format(name=field_.name))
+    for name in _FLOATS:
+        if pc.any(pc.invert(pc.is_finite(table[name]))).as_py():
+            raise _broken(Text("column {name} holds NaN or infinity", "{name} 列含有 NaN 或无穷值").format(name=name))
+    if pc.any(pc.not_equal(table["as_of"], pa.scalar(run.as_of, SCORES_SCHEMA.field("as_of").type))).as_py():
+        raise _broken(
+            Text("as_of differs from the run's {as_of}", "as_of 与批次的 {as_of} 不一致").format(as_of=run.as_of)
+        )
+    ids = table["customer_id"]
+    length = pc.utf8_length(ids)
+    bad = pc.or_(pc.or_(pc.less(length, 1), pc.greater(length, MAX_ID_LENGTH)), pc.match_substring(ids, "\0"))
+    if pc.any(bad).as_py():
+        raise _broken(
+            Text(
+                "a customer_id is empty, longer than {most} characters or holds a NUL",
+                "有 customer_id 为空、超过 {most} 个字符或含有 NUL",
+            ).format(most=MAX_ID_LENGTH)
+        )
+
+
+def _broken(what: Text) -> StorageError:
+    return StorageError(
+        Text(
+            "The scores break their contract: {what}. Nothing was published; the scores served before stay.",
+            "评分不符合约定：{what}。未发布任何内容，原有评分继续提供服务。",
+        ),
+        what=what,
+    )
+
+
+def _summarise(connection: Connection, number: int, facts: dict[str, Any]) -> None:
+    """Count and sum what was inserted, and write it beside the run."""
+    mine = SCORES.c.run == number
+    acts = SCORES.c.recommended_action != NO_ACTION
+    rows, abstained, stake, profit = connection.execute(
+        select(
+            func.count(),
+            func.count().filter(SCORES.c.churn_probability.is_(None)),
+            func.coalesce(func.sum(SCORES.c.value_at_stake).filter(SCORES.c.churn_band == "high"), 0.0),
+            func.coalesce(func.sum(SCORES.c.expected_profit).filter(acts), 0.0),
+        ).where(mine)
+    ).one()
+    summary = RunSummary(
+        customers=rows,
+        abstained=abstained,
+        by_segment=_counts(connection, number, "segment"),
+        by_churn_band=_counts(connection, number, "churn_band"),
+        by_action=_counts(connection, number, "recommended_action"),
+        action_names={k: BilingualText(**v) for k, v in facts.pop("action_names").items()},
+        high_risk_value_at_stake=stake,
+        expected_profit=profit,
+        **facts,
+    )
+    connection.execute(update(RUNS).where(RUNS.c.number == number).values(summary=summary.model_dump_json(), rows=rows))
+
+
+def _counts(connection: Connection, number: int, name: str) -> dict[str, int]:
+    column = SCORES.c[name]
+    counted = (
+        select(column, func.count())
+        .where(SCORES.c.run == number, column.is_not(None))
+        .group_by(column)
+        .order_by(func.count().desc(), column)
+    )
+    return dict(connection.execute(counted).all())

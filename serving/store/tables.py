@@ -1,0 +1,73 @@
+"""The tables of the store: runs, their scores, and which run is served."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    # A number never used before, so that an index entry takes a few bytes instead of a whole run id.
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String, nullable=False, unique=True),
+    Column("as_of", String, nullable=False),  # ISO 8601, UTC
+    Column("published_at", String, nullable=False),  # ISO 8601, UTC
+    Column("model_version", String),
+    Column("model_metrics", Text, nullable=False),  # JSON
+    Column("summary", Text, nullable=False),  # JSON, see schemas.RunSummary
+    Column("rows", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Small columns first: SQLite reads a row from its start, and the body may lie on pages of its own.
+SCORES = Table(
+    "scores",
+    METADATA,
+    Column("run", ForeignKey("runs.number"), nullable=False),
+    Column("customer_id", String, nullable=False),
+    Column("customer_name", String),
+    Column("churn_probability", Float),
+    Column("segment", String),
+    Column("churn_band", String),
+    Column("recommended_action", String),
+    Column("expected_profit", Float),
+    Column("value_at_stake", Float),
+    Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
+    UniqueConstraint("run", "customer_id"),
+)
+
+SORT_COLUMNS = ("expected_profit", "churn_probability", "value_at_stake", "customer_id")
+"""What a list can be sorted by."""
+
+# A sort walks its index in order; the filter columns in it spare a visit to the row for customers that do not match.
+for _column in ("expected_profit", "churn_probability", "value_at_stake"):
+    Index(
+        f"scores_by_{_column}",
+        SCORES.c.run,
+        SCORES.c[_column],
+        SCORES.c.customer_id,
+        SCORES.c.segment,
+        SCORES.c.churn_band,
+        SCORES.c.recommended_action,
+    )
+
+CURRENT = Table(
+    "current",
+    METADATA,
+    Column("only", Integer, CheckConstraint("only = 1"), primary_key=True),
+    Column("run", ForeignKey("runs.number"), nullable=False),
+    Column("previous_run", ForeignKey("runs.number")),
+)

@@ -1,0 +1,158 @@
+"""A company of five customers, and the real server over its store."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from serving.schemas import SCORES_SCHEMA
+from serving.store import STORE_FILE, Run, Store, open_store, publish
+
+AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
+PUBLISHED_AT = datetime(2026, 3, 31, 2, 30, tzinfo=UTC)
+
+ODD_ID = "A/1 %2F?ü#客户\\"
+ABSTAINED: dict[str, Any] = dict.fromkeys(
+    (
+        "churn_probability",
+        "churn_probability_low",
+        "churn_probability_high",
+        "churn_band",
+        "recommended_action",
+        "recommended_action_name",
+        "action_cost",
+        "assumed_effect",
+        "assumed_effect_low",
+        "assumed_effect_high",
+        "expected_profit",
+        "expected_profit_low",
+        "expected_profit_high",
+        "assumption",
+    )
+) | {
+    "reasons": [],
+    "why": {"en": "Only one purchase is known.", "zh": "只有一次购买记录。"},
+    "abstained_because": {"en": "Only one purchase is known.", "zh": "只有一次购买记录。"},
+}
+
+
+def score(customer_id: str, **changes: Any) -> dict[str, Any]:
+    """One hand-written row of scores."""
+    row = {
+        "customer_id": customer_id,
+        "customer_name": None,
+        "account_manager": None,
+        "as_of": AS_OF,
+        "churn_probability": 0.5,
+        "churn_probability_low": 0.4,
+        "churn_probability_high": 0.6,
+        "churn_horizon_days": 90,
+        "churn_band": "medium",
+        "segment": "loyal",
+        "days_since_last_purchase": 12.0,
+        "purchase_days_365d": 8.0,
+        "spend_365d": 1000.1,
+        "overdue_balance": None,
+        "value_at_stake": 300.0,
+        "value_horizon_days": 365,
+        "currency": "EUR",
+        "recommended_action": "call",
+        "recommended_action_name": {"en": "Personal call", "zh": "电话回访"},
+        "why": {"en": "The last order was 12 days ago.", "zh": "上次下单在 12 天前。"},
+        "action_cost": 25.0,
+        "assumed_effect": 0.1,
+        "assumed_effect_low": 0.05,
+        "assumed_effect_high": 0.2,
+        "expected_profit": 40.25,
+        "expected_profit_low": -5.0,
+        "expected_profit_high": 90.0,
+        "assumption": {"en": "Assumes 10 of 100 are kept.", "zh": "假设每 100 位留住 10 位。"},
+        "reasons": [
+            {
+                "feature": "days_since_last_order",
+                "family": "recency",
+                "direction": "raises",
+                "weight": 0.5,
+                "en": "The last order was 12 days ago.",
+                "zh": "上次下单在 12 天前。",
+            }
+        ],
+        "abstained_because": None,
+        "model_version": "3",
+        "catalogue_hash": "9f2c61d0",
+    }
+    return row | changes
+
+
+COMPANY = [
+    score(
+        "C-1", customer_name="Acme", churn_probability=0.9, churn_band="high", segment="at_risk", expected_profit=75.0
+    ),
+    score("C-2", churn_probability=0.1, churn_band="low", recommended_action="no_action", expected_profit=0.0),
+    score("C-3", customer_name="<script>alert(1)</script>", value_at_stake=-20.0),
+    score(ODD_ID, customer_name="Zed & Sons", segment="lost"),
+    score("C-5", segment=None, **ABSTAINED),
+]
+
+
+def table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as the Arrow table that ``publish`` takes."""
+    return pa.Table.from_pylist(rows, SCORES_SCHEMA)
+
+
+def run(run_id: str = "run-1") -> Run:
+    """A run at AS_OF by model version 3."""
+    return Run(run_id, AS_OF, PUBLISHED_AT, "3", {"auc": 0.78, "top_decile_lift": float("nan")})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    opened = open_store(tmp_path / "workspace" / STORE_FILE)
+    yield opened
+    opened.close()
+
+
+def write_project(folder: Path) -> Path:
+    """A project folder with its file; gives the path of its store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "retinue.toml").write_text(
+        '[project]\nname = "Acme Trading"\ncurrency = "EUR"\ntimezone = "Europe/Berlin"\n[tables.orders]\n'
+        'path = "orders.csv"\ncolumns = { customer_id = "c", ordered_at = "t", amount = "a" }\n',
+        encoding="utf-8",
+    )
+    return folder / ".retinue" / STORE_FILE
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a real server, in a process of its own, over the project in ``folder``."""
+    code = f"from pathlib import Path; from serving.cli.serve import serve; serve(Path({str(folder)!r}), port=0)"
+    environment = {**os.environ, "RETINUE_LANGUAGE": "en"}
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    try:
+        yield next(found.group() for line in process.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server that serves the company of five."""
+    folder = tmp_path_factory.mktemp("project")
+    filled = open_store(write_project(folder))
+    publish(filled, run(), table(COMPANY))
+    filled.close()
+    with serving(folder) as address:
+        yield address

@@ -1,0 +1,168 @@
+from pathlib import Path
+
+import pytest
+
+from features.errors import ProjectError
+from features.project import load_project
+from features.text import Text
+from serving.decisions.playbook import Action, Playbook, load_playbook, read_playbook
+
+PROJECT = """
+[project]
+name = "Acme Trading"
+currency = "EUR"
+[tables.orders]
+path = "orders.csv"
+columns = { customer_id = "c", ordered_at = "t", amount = "a" }
+"""
+
+CALL = """
+[[actions]]
+id = "call"
+name = { en = "Call", zh = "致电" }
+description = { en = "Call the customer.", zh = "致电客户。" }
+channel = "phone"
+cost = 15
+eligible = "churn_probability >= 0.3"
+[actions.effect]
+kind = "churn"
+mean = 0.1
+low = 0.03
+high = 0.2
+source = { en = "assumption", zh = "假设" }
+"""
+
+
+def playbook_of(folder: Path, text: str) -> Playbook:
+    (folder / "playbook.toml").write_text(text, encoding="utf-8")
+    return read_playbook(folder / "playbook.toml")
+
+
+def fault_of(folder: Path, text: str) -> Text:
+    with pytest.raises(ProjectError) as caught:
+        playbook_of(folder, text)
+    return caught.value.text
+
+
+def test_an_action_is_read_with_every_field(tmp_path: Path) -> None:
+    (action,) = playbook_of(tmp_path, CALL).actions
+    assert action.id == "call"
+    assert action.name == Text("Call", "致电")
+    assert action.description == Text("Call the customer.", "致电客户。")
+    assert (action.channel, action.cost, action.cost_share_of_spend) == ("phone", 15.0, 0.0)
+    assert action.eligible == "churn_probability >= 0.3"
+    assert (action.effect.kind, action.effect.low, action.effect.mean, action.effect.high) == ("churn", 0.03, 0.1, 0.2)
+    assert action.effect.source == Text("assumption", "假设")
+
+
+def test_a_project_without_playbook_uses_the_built_in_one(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(PROJECT, encoding="utf-8")
+    actions = load_playbook(load_project(tmp_path)).actions
+    assert [a.id for a in actions] == [
+        "personal_call",
+        "visit",
+        "win_back_email",
+        "thank_you",
+        "small_voucher",
+        "complaint_recovery",
+        "payment_reminder",
+        "flexible_terms",
+        "collection_call",
+    ]
+
+
+def test_every_built_in_effect_says_that_it_is_an_assumption(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(PROJECT, encoding="utf-8")
+    sources = {a.effect.source for a in load_playbook(load_project(tmp_path)).actions}
+    assert sources == {Text("assumption, not measured here", "假设，未在此实测")}
+
+
+def test_a_projects_own_playbook_lies_relative_to_the_project_file(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(PROJECT + '[playbook]\npath = "ours/playbook.toml"\n', encoding="utf-8")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "playbook.toml").write_text(CALL, encoding="utf-8")
+    assert [a.id for a in load_playbook(load_project(tmp_path)).actions] == ["call"]
+
+
+def test_a_missing_playbook_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"There is no playbook at .*gone\.toml\. Correct playbook\.path"):
+        read_playbook(tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize("text", ["actions = [", "\x00"])
+def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
+    assert "cannot be read as TOML" in fault_of(tmp_path, text).en
+
+
+@pytest.mark.parametrize("text", ["", "actions = []", "actions = 3"])
+def test_a_playbook_needs_an_action(tmp_path: Path, text: str) -> None:
+    assert "a playbook needs at least one [[actions]] entry" in fault_of(tmp_path, text).en
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        ("cost = 15", "costs = 15", "action 'call'.costs: unknown key. Did you mean 'cost'?"),
+        ("cost = 15", 'cost = "15"', "action 'call'.cost: it must be a number, got '15'"),
+        ("cost = 15", "cost = -1", "action 'call'.cost: it must be at least 0.0, got -1"),
+        ("cost = 15", "cost = nan", "action 'call'.cost: it must be a number, got nan"),
+        ("cost = 15", "cost = true", "action 'call'.cost: it must be a number, got True"),
+        ("cost = 15", "", "action 'call'.cost: is required and missing"),
+        (
+            "cost = 15",
+            "cost = 15\ncost_share_of_spend = 1.0",
+            "action 'call'.cost_share_of_spend: it must be below 1.0",
+        ),
+        ('"phone"', '"fone"', "action 'call'.channel: got 'fone'. Did you mean 'phone'?"),
+        ('id = "call"', 'id = "Call us"', "action 'Call us'.id: got 'Call us'; use small letters"),
+        ('id = "call"', 'id = "no_action"', "every playbook has this action already"),
+        ('id = "call"', "", "actions[1].id: is required and missing"),
+        ('{ en = "Call", zh = "致电" }', '"Call"', "action 'call'.name: it must be given in both languages, { en = "),
+        ('zh = "致电" }', 'zh = " " }', "action 'call'.name: both languages must be filled in"),
+        (', zh = "致电" }', " }", "action 'call'.name.zh: is required and missing"),
+        ('zh = "致电" }', 'zh = "致电", zg = "" }', "action 'call'.name.zg: unknown key."),
+        ('"churn"', '"chrun"', "action 'call'.effect.kind: got 'chrun'. Did you mean 'churn'?"),
+        ("mean = 0.1", "mean = 1.5", "action 'call'.effect.mean: it must be at most 1.0, got 1.5"),
+        ("low = 0.03", "low = 0.3", "action 'call'.effect: low, mean and high must rise; they are 0.3, 0.1 and 0.2"),
+        ("high = 0.2", "hihg = 0.2", "action 'call'.effect.hihg: unknown key. Did you mean 'high'?"),
+        (
+            "churn_probability >=",
+            "churn_probabilty >=",
+            "there is no column 'churn_probabilty'. Did you mean 'churn_pro",
+        ),
+        ("churn_probability >= 0.3", "", "action 'call'.eligible: it must not be empty"),
+        ("[[actions]]", "stile = 1\n[[actions]]", "stile: unknown key. It can be one of: actions."),
+    ],
+)
+def test_a_slip_is_named_with_what_was_meant(tmp_path: Path, right: str, wrong: str, says: str) -> None:
+    assert CALL.count(right) == 1
+    fault = fault_of(tmp_path, CALL.replace(right, wrong))
+    assert says in fault.en
+    assert fault.en.count("\n  - ") == fault.zh.count("\n  - ")
+    assert "行动手册" in fault.zh
+
+
+def test_a_discount_cannot_be_an_action_on_overdue_money(tmp_path: Path) -> None:
+    text = CALL.replace('"churn"', '"overdue"').replace("cost = 15", "cost = 15\ncost_share_of_spend = 0.01")
+    assert "cost_share_of_spend goes with an effect of kind 'churn'" in fault_of(tmp_path, text).en
+
+
+def test_two_actions_cannot_share_an_id(tmp_path: Path) -> None:
+    assert "actions: each id can be used once; repeated: call" in fault_of(tmp_path, CALL + CALL).en
+
+
+def test_all_faults_of_all_actions_are_told_at_once(tmp_path: Path) -> None:
+    first = CALL.replace("cost = 15", "costs = 15").replace("churn_probability", "churn_probabilty")
+    second = CALL.replace('id = "call"', 'id = "mail"').replace('"phone"', '"pigeon"')
+    fault = fault_of(tmp_path, first + second)
+    assert [line.split(":")[0].strip(" -") for line in fault.en.splitlines()[1:]] == [
+        "action 'call'.cost",
+        "action 'call'.eligible",
+        "action 'call'.costs",
+        "action 'mail'.channel",
+    ]
+
+
+def test_a_column_that_only_some_projects_have_is_no_fault(tmp_path: Path) -> None:
+    (action,) = playbook_of(tmp_path, CALL.replace("churn_probability >= 0.3", "overdue_balance > 0")).actions
+    assert isinstance(action, Action)

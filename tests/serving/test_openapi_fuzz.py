@@ -1,0 +1,49 @@
+"""The whole API description, tried with generated requests against a real server."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+OPERATIONS = (
+    ("GET", "/v1/customers/{customer_id}"),
+    ("GET", "/v1/customers"),
+    ("POST", "/v1/customers:lookup"),
+    ("GET", "/v1/runs/current"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+)
+
+
+@pytest.fixture(scope="module")
+def described(server: str) -> Any:
+    """The API as its own description tells it."""
+    return schemathesis.openapi.from_url(f"{server}/openapi.json")
+
+
+def test_all_operations_are_tried(described: Any) -> None:
+    found = {(o.ok().method.upper(), o.ok().path) for o in described.get_all_operations()}
+    assert found == set(OPERATIONS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_no_request_breaks_the_server_or_its_description(
+    described: Any, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = described[path][method]
+    if mode == GenerationMode.NEGATIVE and not (operation.query or operation.path_parameters or operation.body):
+        return  # a request without parameters cannot be wrong
+
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def try_one(case: Any) -> None:
+        # That a cursor was given out by the service is more than a schema can say.
+        asks_more = [positive_data_acceptance] if "cursor" in (case.query or {}) else []
+        case.call_and_validate(excluded_checks=asks_more)
+
+    try_one()

@@ -1,0 +1,147 @@
+"""Snapshots with their labels, as the frame at the model's border."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from features.catalogue import Feature, catalogue_hash
+from features.compiler import active_features
+from features.errors import AsOfError, ModelError, NotEnoughDataError, ProjectError
+from features.snapshot import snapshot
+from features.sources import Facts
+from features.text import Text
+from training.labels import refuse_other_kinds, silence_labels
+from training.models.stored import StoredModel
+
+LABEL = "churned"
+KEYS = ("customer_id", "as_of")
+LEAST_CUSTOMERS = 100
+LEAST_OF_EACH_CLASS = 30
+STALE_AFTER_DAYS = 31
+
+RECENCY = "days_since_last_purchase"
+
+
+def labelled_snapshots(
+    facts: Facts, cutoffs: Sequence[datetime], known_before: datetime, features: Sequence[Feature]
+) -> pd.DataFrame:
+    """One row per active customer and cut-off: customer_id, as_of, the features (float64), ``churned`` (0 or 1).
+
+    Active means: bought within [churn] active_within_days. Labels use facts known before ``known_before``.
+    """
+    churn = facts.project.churn
+    frame = snapshot(facts, cutoffs, features=features).to_pandas()
+    frame = active_rows(frame, churn.active_within_days)
+    bought = silence_labels(facts, cutoffs, churn.horizon_days, known_before)
+    keys = pd.MultiIndex.from_arrays([pd.to_datetime(frame["as_of"], utc=True), frame["customer_id"]])
+    return frame.assign(**{LABEL: (~keys.isin(bought.index)).astype(int)}).reset_index(drop=True)
+
+
+def active_rows(frame: pd.DataFrame, active_within_days: int) -> pd.DataFrame:
+    """The rows of customers who can be lost: they bought within the given days."""
+    return frame[frame[RECENCY] <= active_within_days]
+
+
+def training_features(facts: Facts) -> tuple[Feature, ...]:
+    """The features that the project's tables support.
+
+    Raises ProjectError: there is no table of orders, or the churn kind has no training job.
+    """
+    refuse_other_kinds(facts.project.churn.kind)
+    if "orders" not in facts.columns:
+        raise ProjectError(
+            Text(
+                "Churn as silence is learnt from orders, and the project gives none (it gives {tables}). Add"
+                " [tables.orders] to the project file.",
+                "“沉默”型流失模型需要订单数据，而项目没有提供（现有 {tables}）。请在项目文件中添加 [tables.orders]。",
+            ),
+            tables=", ".join(sorted(facts.columns)),
+        )
+    return active_features(facts.columns)
+
+
+def span(facts: Facts) -> tuple[datetime, datetime]:
+    """When the first and the last order happened (aware, UTC)."""
+    [(first, last)] = facts.connection.sql("SELECT min(ordered_at), max(ordered_at) FROM orders").fetchall()
+    return first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
+
+
+def check_as_of(facts: Facts, as_of: datetime) -> None:
+    """Raise AsOfError unless the facts reach to ``as_of`` and begin before it."""
+    first, last = span(facts)
+    if as_of <= first or (as_of - last).days > STALE_AFTER_DAYS:
+        raise AsOfError(
+            Text(
+                "The date {as_of:%Y-%m-%d} lies outside the data: orders run from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+                " Choose a date after the first order and at most {days} days after the last one, or give newer facts.",
+                "日期 {as_of:%Y-%m-%d} 超出数据范围：订单从 {first:%Y-%m-%d} 到 {last:%Y-%m-%d}。"
+                "请选择首个订单之后、且不晚于最后一个订单 {days} 天的日期，或提供更新的数据。",
+            ),
+            as_of=as_of,
+            first=first,
+            last=last,
+            days=STALE_AFTER_DAYS,
+        )
+
+
+def check_outcome_known(facts: Facts, cutoff: datetime, horizon_days: int) -> None:
+    """Raise AsOfError unless the facts reach to the end of the horizon after ``cutoff``."""
+    end, last = cutoff + timedelta(days=horizon_days), span(facts)[1]
+    if end > last + timedelta(days=1):
+        raise AsOfError(
+            Text(
+                "What happened in the {horizon} days after {cutoff:%Y-%m-%d} is not known yet: orders end on"
+                " {last:%Y-%m-%d}. Choose a cut-off no later than {latest:%Y-%m-%d}.",
+                "{cutoff:%Y-%m-%d} 之后 {horizon} 天的结果尚不可知：订单截至 {last:%Y-%m-%d}。"
+                "请选择不晚于 {latest:%Y-%m-%d} 的截止时间。",
+            ),
+            horizon=horizon_days,
+            cutoff=cutoff,
+            last=last,
+            latest=last - timedelta(days=horizon_days - 1),
+        )
+
+
+def model_features(model: StoredModel, facts: Facts) -> tuple[Feature, ...]:
+    """The catalogue's features that a model wants, in its order.
+
+    Raises ModelError: the catalogue or the project's tables have changed since the model was trained.
+    """
+    active = {f.name: f for f in active_features(facts.columns)}
+    chosen = tuple(active[name] for name in model.facts.features if name in active)
+    if len(chosen) < len(model.facts.features) or catalogue_hash(chosen) != model.facts.catalogue_hash:
+        missing = [name for name in model.facts.features if name not in active]
+        raise ModelError(
+            Text(
+                "The model was trained on other features than the project gives now (missing: {missing}). Give the same"
+                " tables and columns as in training, or train again with 'retinue train'.",
+                "模型训练所用的特征与项目现有的不同（缺少：{missing}）。请提供与训练时相同的表和列，或用“retinue train”重新训练。",
+            ),
+            missing=", ".join(missing) or "–",
+        )
+    return chosen
+
+
+def check_enough(frame: pd.DataFrame, horizon_days: int) -> None:
+    """Raise NotEnoughDataError unless there are enough customers who left and who stayed to learn from."""
+    customers = frame["customer_id"].nunique()
+    left = frame.loc[frame[LABEL] == 1, "customer_id"].nunique()
+    stayed = frame.loc[frame[LABEL] == 0, "customer_id"].nunique()
+    if customers >= LEAST_CUSTOMERS and min(left, stayed) >= LEAST_OF_EACH_CLASS:
+        return
+    raise NotEnoughDataError(
+        Text(
+            "Too little to learn from: {customers} active customers, of whom {left} were seen to stay silent for"
+            " {horizon} days and {stayed} to buy again. At least {least} customers and {each} of each kind are needed."
+            " Give more facts, or change [churn] horizon_days or active_within_days.",
+            "可供学习的数据太少：{customers} 位活跃客户，其中 {left} 位出现过 {horizon} 天沉默，{stayed} 位再次购买。"
+            "至少需要 {least} 位客户，且两类各不少于 {each} 位。请提供更多数据，或调整 [churn] 的 horizon_days 或 active_within_days。",
+        ),
+        customers=customers,
+        left=left,
+        stayed=stayed,
+        horizon=horizon_days,
+        least=LEAST_CUSTOMERS,
+        each=LEAST_OF_EACH_CLASS,
+    )

@@ -1,0 +1,93 @@
+"""How good probabilities are: ranking, calibration and lift, each against what came true."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+Floats = NDArray[np.float64]
+
+CALIBRATION_BINS = 10
+BOOTSTRAP_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Metrics of one model on one cut-off. All but the lift lie in [0, 1]; ``auc_low``/``_high`` bound 95 %."""
+
+    rows: int
+    churn_rate: float
+    auc: float
+    auc_low: float
+    auc_high: float
+    pr_auc: float
+    brier: float
+    log_loss: float
+    calibration_error: float
+    top_decile_lift: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The metrics by name, as MLflow takes them."""
+        return {name: float(value) for name, value in asdict(self).items()}
+
+
+def evaluate(churned: NDArray[np.int64], probability: Floats, seed: int = 0) -> Metrics:
+    """All metrics of probabilities against outcomes (both of shape (rows,); both outcomes must occur)."""
+    low, high = auc_interval(churned, probability, seed)
+    return Metrics(
+        rows=len(churned),
+        churn_rate=float(np.mean(churned)),
+        auc=float(roc_auc_score(churned, probability)),
+        auc_low=low,
+        auc_high=high,
+        pr_auc=float(average_precision_score(churned, probability)),
+        brier=float(brier_score_loss(churned, probability)),
+        log_loss=float(log_loss(churned, probability)),
+        calibration_error=calibration_error(churned, probability),
+        top_decile_lift=top_decile_lift(churned, probability),
+    )
+
+
+def reliability(
+    churned: NDArray[np.int64], probability: Floats, bins: int = CALIBRATION_BINS
+) -> list[tuple[float, float, int]]:
+    """Mean probability, observed rate and size of each of ``bins`` bins of equal mass, by rising probability.
+
+    Equal probabilities are never torn apart by the order of the rows: outcomes are averaged within ties first.
+    """
+    order = np.argsort(probability, kind="stable")
+    _, tie = np.unique(probability[order], return_inverse=True)
+    within = np.bincount(tie, weights=churned[order]) / np.bincount(tie)
+    observed, ordered = within[tie], probability[order]
+    parts = [part for part in np.array_split(np.arange(len(order)), bins) if len(part)]
+    return [(float(ordered[p].mean()), float(observed[p].mean()), len(p)) for p in parts]
+
+
+def calibration_error(churned: NDArray[np.int64], probability: Floats, bins: int = CALIBRATION_BINS) -> float:
+    """Expected calibration error over bins of equal mass: the mean gap between probability and observed rate."""
+    parts = reliability(churned, probability, bins)
+    return sum(abs(mean - rate) * size for mean, rate, size in parts) / len(churned)
+
+
+def top_decile_lift(churned: NDArray[np.int64], probability: Floats) -> float:
+    """Churn rate among the tenth with the highest probability, over the overall rate (1: no better than chance).
+
+    Where ties straddle the border, they count with their mean rate.
+    """
+    size = max(1, round(len(churned) / 10))
+    border = np.partition(probability, -size)[-size]
+    above, tied = probability > border, probability == border
+    churners = churned[above].sum() + (size - above.sum()) * churned[tied].mean()
+    return float(churners / size / churned.mean())
+
+
+def auc_interval(churned: NDArray[np.int64], probability: Floats, seed: int) -> tuple[float, float]:
+    """95 % interval of the AUC by bootstrap over customers (percentiles of 200 resamples)."""
+    generator = np.random.default_rng(seed)
+    values = []
+    for _ in range(BOOTSTRAP_ROUNDS):
+        rows = generator.integers(0, len(churned), len(churned))
+        if 0 < churned[rows].sum() < len(rows):
+            values.append(roc_auc_score(churned[rows], probability[rows]))
+    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))

@@ -1,0 +1,252 @@
+"""The training job: learn from many past cut-offs, judge on the last one, register, and promote what earns it."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from features.catalogue import Feature, catalogue_hash
+from features.errors import AsOfError
+from features.progress import Progress, silent
+from features.project import Project
+from features.snapshot import snapshot
+from features.sources import open_facts
+from features.text import Text
+from features.writing import require_space
+from training.cutoffs import Schedule, schedule
+from training.dataset import (
+    LABEL,
+    check_as_of,
+    check_enough,
+    check_outcome_known,
+    labelled_snapshots,
+    model_features,
+    span,
+    training_features,
+)
+from training.evaluation.metrics import Metrics, evaluate
+from training.evaluation.plots import plot_churn
+from training.models.churn import XGBOOST_PARAMETERS
+from training.models.fitting import CANDIDATES, Fitted, baseline_probabilities, latest_rows
+from training.models.rfm import fit_rfm
+from training.models.stored import ModelFacts, StoredModel
+from training.tracking import champion_churn, log_churn_model, log_segments, promote
+
+SEED = 20260101
+WORKSPACE_MEGABYTES = 50
+RANKINGS = {"recency": ("days_since_last_purchase", 1), "number_of_purchases": ("purchase_days_total", -1)}
+GATE_BASELINES = ("base_rate", "recency")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve."""
+
+    schedule: Schedule
+    rows: int
+    customers: int
+    features: int
+    metrics: dict[str, Metrics]
+    chosen: str
+    version: str
+    run_id: str
+    promoted: bool
+    segment_sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the serving model did on a later cut-off, beside two rankings that need no model."""
+
+    cutoff: datetime
+    version: str
+    knows_until: datetime
+    metrics: Metrics
+    ranking_auc: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What one training works on: labelled rows of all cut-offs, and everybody as of today."""
+
+    plan: Schedule
+    features: tuple[Feature, ...]
+    labelled: pd.DataFrame
+    present: pd.DataFrame
+
+    def at(self, cutoffs: Sequence[datetime]) -> pd.DataFrame:
+        """The labelled rows of some cut-offs."""
+        chosen = self.labelled["as_of"].isin(pd.to_datetime(list(cutoffs), utc=True))
+        return self.labelled[chosen].reset_index(drop=True)
+
+    @property
+    def names(self) -> list[str]:
+        return [f.name for f in self.features]
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """Every model's probabilities and metrics on the test cut-off, and the candidate that the fitting rows prefer."""
+
+    churned: NDArray[np.int64]
+    probabilities: dict[str, Floats]
+    metrics: dict[str, Metrics]
+    chosen: str
+
+
+def train(project: Project, as_of: datetime, progress: Progress = silent) -> Training:
+    """Train, judge, register and, if it beats the baselines, promote a churn model and the segments as of ``as_of``.
+
+    Only facts known before ``as_of`` are used.
+    Raises AsOfError, NotEnoughDataError, FactsError, ProjectError, StorageError; then nothing serves that did not before.
+    """
+    require_space(project.workspace, WORKSPACE_MEGABYTES)
+    # Cut-offs keep the hour of the project's own calendar, so that a day means the same on both sides of summer time.
+    data = _load(project, as_of.astimezone(project.timezone), progress)
+    judgement = _judge(data, progress)
+    progress(Text("fitting {kind} on all cut-offs", "用全部截止时间拟合 {kind}").format(kind=judgement.chosen), 0.65)
+    served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED)
+    stored = StoredModel(_facts_of_model(project, data, judgement), served.model, served.calibrator)
+    segments = fit_rfm(data.present, data.plan.as_of, stored.facts.catalogue_hash)
+    sizes = {str(k): int(v) for k, v in segments.assign(data.present)["segment"].value_counts().items()}
+    progress(Text("recording the run in MLflow", "在 MLflow 中记录本次运行"), 0.85)
+    with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
+        plots = plot_churn(judgement.churned, judgement.probabilities, Path(folder))
+        parameters = _parameters(project, data, served, judgement.chosen)
+        run_id, version = log_churn_model(project, stored, data.labelled, parameters, plots)
+    log_segments(project, segments, sizes)
+    promoted = beats_baselines(judgement.metrics, judgement.chosen)
+    if promoted:
+        promote(project, version)
+    progress(Text("done", "完成"), 1.0)
+    return Training(
+        schedule=data.plan,
+        rows=len(data.labelled),
+        customers=data.labelled["customer_id"].nunique(),
+        features=len(data.features),
+        metrics=judgement.metrics,
+        chosen=judgement.chosen,
+        version=version,
+        run_id=run_id,
+        promoted=promoted,
+        segment_sizes=sizes,
+    )
+
+
+def _load(project: Project, as_of: datetime, progress: Progress) -> _Data:
+    """Features and labels of all cut-offs, refused early when they cannot carry a model."""
+    progress(Text("reading the facts", "读取数据"), 0.0)
+    with open_facts(project) as facts:
+        features = training_features(facts)
+        check_as_of(facts, as_of)
+        plan = schedule(span(facts)[0], as_of, project.churn.horizon_days)
+        progress(Text("features at {n} cut-offs", "计算 {n} 个截止时间的特征").format(n=len(plan.labelled)), 0.05)
+        labelled = labelled_snapshots(facts, plan.labelled, as_of, features)
+        present = snapshot(facts, [as_of], features=features).to_pandas()
+    data = _Data(plan, features, labelled, present)
+    fit = data.at(plan.fit)
+    for rows in (labelled, fit, fit[latest_rows(fit)], data.at([plan.test])):
+        check_enough(rows, project.churn.horizon_days)
+    return data
+
+
+def _judge(data: _Data, progress: Progress) -> _Judgement:
+    """Fit every candidate on the purged cut-offs and measure it, beside the baselines, on the last one."""
+    fit, test = data.at(data.plan.fit), data.at([data.plan.test])
+    fitted: dict[str, Fitted] = {}
+    for i, (kind, fit_candidate) in enumerate(CANDIDATES.items()):
+        step = Text("judging {kind} on the last cut-off", "在最后一个截止时间评估 {kind}")
+        progress(step.format(kind=kind), 0.2 + 0.2 * i)
+        fitted[kind] = fit_candidate(fit, data.names, SEED)
+    probabilities = {kind: model.probability(test) for kind, model in fitted.items()}
+    probabilities |= baseline_probabilities(fit, test)
+    churned = test[LABEL].to_numpy(dtype=np.int64)
+    metrics = {name: evaluate(churned, probability) for name, probability in probabilities.items()}
+    # The choice looks at held-out customers of the fitting cut-offs only, so that the test stays a test.
+    chosen = min(fitted, key=lambda kind: fitted[kind].held_out_log_loss)
+    return _Judgement(churned, probabilities, metrics, chosen)
+
+
+def beats_baselines(metrics: dict[str, Metrics], chosen: str) -> bool:
+    """Whether a model's log-loss on the test cut-off is below that of the base rate and of recency alone."""
+    return all(metrics[chosen].log_loss < metrics[baseline].log_loss for baseline in GATE_BASELINES)
+
+
+def _facts_of_model(project: Project, data: _Data, judgement: _Judgement) -> ModelFacts:
+    return ModelFacts(
+        kind=judgement.chosen,
+        features=tuple(data.names),
+        catalogue_hash=catalogue_hash(data.features),
+        as_of=data.plan.as_of.isoformat(),
+        horizon_days=project.churn.horizon_days,
+        active_within_days=project.churn.active_within_days,
+        metrics={name: metrics.as_dict() for name, metrics in judgement.metrics.items()},
+    )
+
+
+def _parameters(project: Project, data: _Data, served: Fitted, chosen: str) -> dict[str, object]:
+    """What a data scientist wants to see of a run."""
+    tuned = {**XGBOOST_PARAMETERS, "rounds": served.rounds} if chosen == "xgboost" else {}
+    return {
+        "model": chosen,
+        "as_of": data.plan.as_of.isoformat(),
+        "test_cutoff": data.plan.test.isoformat(),
+        "first_cutoff": data.plan.labelled[0].isoformat(),
+        "cutoffs": len(data.plan.labelled),
+        "rows": len(data.labelled),
+        "features": len(data.features),
+        "horizon_days": project.churn.horizon_days,
+        "active_within_days": project.churn.active_within_days,
+        "seed": SEED,
+        "calibration_slope": round(served.calibrator.slope, 4),
+        "calibration_offset": round(served.calibrator.offset, 4),
+        **tuned,
+    }
+
+
+def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = silent) -> Evaluation:
+    """How the serving churn model did on a cut-off at or after the end of its knowledge.
+
+    Raises AsOfError: the model already knew labels that reach beyond the cut-off, or the outcome is not known yet.
+    """
+    progress(Text("reading the facts", "读取数据"), 0.0)
+    cutoff = cutoff.astimezone(project.timezone)
+    champion = champion_churn(project)
+    model = champion.stored
+    knows_until = datetime.fromisoformat(model.facts.as_of)
+    if cutoff < knows_until:
+        raise AsOfError(
+            Text(
+                "The model knows facts up to {known:%Y-%m-%d}; judging it on {cutoff:%Y-%m-%d} would let it look ahead."
+                " Choose a cut-off from {known:%Y-%m-%d} on, or train with an earlier --as-of.",
+                "模型已获知截至 {known:%Y-%m-%d} 的数据；在 {cutoff:%Y-%m-%d} 评估会造成数据泄漏。"
+                "请选择 {known:%Y-%m-%d} 及之后的截止时间，或用更早的 --as-of 训练。",
+            ),
+            known=knows_until,
+            cutoff=cutoff,
+        )
+    with open_facts(project) as facts:
+        check_outcome_known(facts, cutoff, model.facts.horizon_days)
+        progress(Text("features and outcomes", "计算特征与结果"), 0.3)
+        end = cutoff + timedelta(days=model.facts.horizon_days)
+        frame = labelled_snapshots(facts, [cutoff], end, model_features(model, facts))
+    check_enough(frame, project.churn.horizon_days)
+    churned = frame[LABEL].to_numpy(dtype=np.int64)
+    metrics = evaluate(churned, model.probability(frame))
+    rankings = {name: sign * frame[column] for name, (column, sign) in RANKINGS.items()}
+    progress(Text("done", "完成"), 1.0)
+    return Evaluation(
+        cutoff,
+        champion.version,
+        knows_until,
+        metrics,
+        {name: float(roc_auc_score(churned, ranking)) for name, ranking in rankings.items()},
+    )

@@ -1,0 +1,122 @@
+"""Fitting a candidate and its calibrator on many cut-offs at once."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from numpy.typing import NDArray
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold
+
+from training.dataset import LABEL, RECENCY
+from training.models.calibration import Calibrator
+from training.models.churn import ChurnModel, LogisticChurn, XGBoostChurn, boost_until_flat
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+FOLDS = 3
+LATEST_SHARE = 0.25
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model with its calibrator. ``held_out_log_loss`` comes from customers that the model had not seen."""
+
+    model: ChurnModel
+    calibrator: Calibrator
+    held_out_log_loss: float
+    rounds: int | None = None
+
+    def probability(self, frame: pd.DataFrame) -> Floats:
+        """Calibrated probability of leaving, shape (rows,)."""
+        return self.calibrator.probability(self.model.log_odds(frame))
+
+
+def fit_xgboost(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+    """Boosted trees: the number of rounds and the calibrator come from held-out customers at the latest cut-offs."""
+    churned, names = _churned(frame), list(features)
+    values, folds = frame[names], _folds(frame)
+    with ThreadPoolExecutor() as pool:
+        runs = list(
+            pool.map(
+                lambda fold: boost_until_flat(
+                    values.iloc[fold[0]], churned[fold[0]], values.iloc[fold[1]], churned[fold[1]], seed
+                ),
+                folds,
+            )
+        )
+    shortest = min(len(losses) for _, losses in runs)
+    rounds = int(np.argmin(np.mean([losses[:shortest] for _, losses in runs], axis=0))) + 1
+    held_out = [
+        booster.predict(xgb.DMatrix(values.iloc[out]), output_margin=True, iteration_range=(0, rounds))
+        for (booster, _), (_, out) in zip(runs, folds, strict=True)
+    ]
+    model = XGBoostChurn.fit(values, churned, names, rounds, seed)
+    return _calibrated(model, frame.iloc[_held_out_rows(folds)], held_out, seed, rounds)
+
+
+def fit_logistic(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+    """Logistic regression with a calibrator from held-out customers at the latest cut-offs."""
+    churned, folds = _churned(frame), _folds(frame)
+    held_out = [
+        LogisticChurn.fit(frame.iloc[fit], churned[fit], features).log_odds(frame.iloc[out]) for fit, out in folds
+    ]
+    model = LogisticChurn.fit(frame, churned, features)
+    return _calibrated(model, frame.iloc[_held_out_rows(folds)], held_out, seed)
+
+
+CANDIDATES: dict[str, Callable[[pd.DataFrame, Sequence[str], int], Fitted]] = {
+    "xgboost": fit_xgboost,
+    "logistic": fit_logistic,
+}
+
+
+def baseline_probabilities(frame: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
+    """What needs no model: the base rate of the latest cut-offs, recency alone, number of purchases alone."""
+    latest = frame[latest_rows(frame)]
+    churned = _churned(latest)
+    rate = float(churned.mean())
+    alone = {"recency": RECENCY, "number_of_purchases": "purchase_days_total"}
+    return {"base_rate": np.full(len(test), rate)} | {
+        name: _probability(LogisticChurn.fit(latest, churned, [column]), test) for name, column in alone.items()
+    }
+
+
+def _probability(model: LogisticChurn, frame: pd.DataFrame) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-model.log_odds(frame))), dtype=np.float64)
+
+
+def _calibrated(
+    model: ChurnModel, held_out_rows: pd.DataFrame, held_out: list[Floats], seed: int, rounds: int | None = None
+) -> Fitted:
+    log_odds, churned = np.concatenate(held_out).astype(np.float64), _churned(held_out_rows).astype(np.int64)
+    calibrator = Calibrator.fit(log_odds, churned, seed, held_out_rows["customer_id"])
+    return Fitted(model, calibrator, float(log_loss(churned, calibrator.probability(log_odds))), rounds)
+
+
+def _folds(frame: pd.DataFrame) -> list[tuple[Rows, Rows]]:
+    """Row numbers to fit on and to hold out: disjoint customers, and only the latest cut-offs are held out."""
+    latest = latest_rows(frame)
+    splits = GroupKFold(FOLDS).split(frame, groups=frame["customer_id"])
+    return [(fit, out[latest[out]]) for fit, out in splits]
+
+
+def _held_out_rows(folds: list[tuple[Rows, Rows]]) -> Rows:
+    return np.concatenate([out for _, out in folds])
+
+
+def latest_rows(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Marks the rows of the latest quarter of the cut-offs."""
+    cutoffs = np.sort(frame["as_of"].unique())
+    first = cutoffs[-max(1, round(len(cutoffs) * LATEST_SHARE))]
+    return np.asarray(frame["as_of"] >= first)
+
+
+def _churned(frame: pd.DataFrame) -> Floats:
+    return frame[LABEL].to_numpy(dtype=np.float64)

@@ -1,0 +1,106 @@
+"""A churn model as files: native formats without pickle, and golden rows that must come out the same at load."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import ModelError
+from features.text import Text
+from training.models.calibration import Calibrator
+from training.models.churn import KINDS, ChurnModel
+
+Floats = NDArray[np.float64]
+
+GOLDEN_ROWS = 20
+GOLDEN_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model is for: it scores only what matches. ``as_of`` is when its knowledge ends (ISO 8601)."""
+
+    kind: str
+    features: tuple[str, ...]
+    catalogue_hash: str
+    as_of: str
+    horizon_days: int
+    active_within_days: int
+    metrics: dict[str, dict[str, float]]
+    """Metrics on the last cut-off by model name, the baselines beside the model itself."""
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model, its calibrator and what it is for."""
+
+    facts: ModelFacts
+    model: ChurnModel
+    calibrator: Calibrator
+
+    def probability(self, frame: pd.DataFrame) -> Floats:
+        """Calibrated probability of leaving, shape (rows,). ``frame`` holds the feature columns."""
+        return self.calibrator.probability(self.model.log_odds(frame))
+
+
+def save_model(stored: StoredModel, frame: pd.DataFrame, directory: Path) -> None:
+    """Write a model into an empty directory, with the first rows of ``frame`` as its golden rows."""
+    golden = frame[list(stored.facts.features)].head(GOLDEN_ROWS)
+    document = {
+        "facts": asdict(stored.facts),
+        "calibrator": asdict(stored.calibrator),
+        "golden": {
+            "rows": [[None if np.isnan(v) else v for v in row] for row in golden.to_numpy(dtype=np.float64).tolist()],
+            "probabilities": stored.probability(golden).tolist(),
+        },
+    }
+    stored.model.save(directory)
+    (directory / "model.json").write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def load_model(directory: Path) -> StoredModel:
+    """Read a model and predict its golden rows again.
+
+    Raises ModelError: a file is missing or unreadable, or the golden rows come out differently.
+    """
+    try:
+        document: dict[str, Any] = json.loads((directory / "model.json").read_text(encoding="utf-8"))
+        facts = ModelFacts(**{**document["facts"], "features": tuple(document["facts"]["features"])})
+        calibrator = Calibrator(
+            **{**document["calibrator"], "resamples": tuple((a, b) for a, b in document["calibrator"]["resamples"])}
+        )
+        stored = StoredModel(facts, KINDS[facts.kind].load(directory, facts.features), calibrator)
+        difference = _golden_difference(stored, document["golden"])
+    except (OSError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+        raise ModelError(
+            Text(
+                "The model in {directory} cannot be read: {fault}. Train again with 'retinue train'.",
+                "无法读取 {directory} 中的模型：{fault}。请用“retinue train”重新训练。",
+            ),
+            directory=directory,
+            fault=fault,
+        ) from fault
+    if not difference <= GOLDEN_TOLERANCE:  # also when it is not a number
+        raise ModelError(
+            Text(
+                "The model in {directory} no longer gives its own golden predictions (off by {difference:.2g}); the"
+                " libraries or the files have changed. Train again with 'retinue train'.",
+                "{directory} 中的模型无法重现其基准预测（相差 {difference:.2g}）；库或文件已改变。请用“retinue train”重新训练。",
+            ),
+            directory=directory,
+            difference=difference,
+        )
+    return stored
+
+
+def _golden_difference(stored: StoredModel, golden: dict[str, Any]) -> float:
+    """The most by which a golden row's probability differs from the stored one."""
+    rows = pd.DataFrame(golden["rows"], columns=list(stored.facts.features), dtype=np.float64)
+    stored_probabilities = np.asarray(golden["probabilities"], dtype=np.float64)
+    if not 0 < len(rows) == len(stored_probabilities):
+        raise ValueError(f"{len(rows)} golden rows for {len(stored_probabilities)} predictions")
+    return float(np.max(np.abs(stored.probability(rows) - stored_probabilities)))

@@ -1,0 +1,169 @@
+"""Why a customer is likely to leave or stay, in sentences with the customer's own numbers.
+
+The model splits each customer's log-odds exactly into one contribution per feature. Contributions are added up within
+groups of features that say one thing, and the strongest groups become sentences; no reader meets a feature's name.
+"""
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.text import LANGUAGES, Language, Text
+from training.models.churn import ChurnModel
+from training.reason_groups import GROUPS, Group
+
+Floats = NDArray[np.float64]
+
+MOST_RAISING = 3
+MOST_LOWERING = 2
+LEAST_WEIGHT = 0.05
+"""Log-odds below which a group is not worth a sentence: about one percentage point of probability."""
+
+REASONS_TYPE = pa.list_(
+    pa.struct(
+        [
+            ("feature", pa.string()),
+            ("family", pa.string()),
+            ("direction", pa.string()),
+            ("weight", pa.float64()),
+            ("en", pa.string()),
+            ("zh", pa.string()),
+        ]
+    )
+)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Which group explains which row, in reading order: parallel arrays, one entry a reason."""
+
+    row: NDArray[np.int64]
+    group: NDArray[np.int64]
+    weight: Floats
+
+
+def explain(model: ChurnModel, frame: pd.DataFrame, currency: str) -> pa.Array:
+    """The reasons of each row, strongest first among those that raise the risk, then among those that lower it.
+
+    Returns one list a row of {feature, family, direction, weight, en, zh}; ``weight`` is in log-odds, ``feature`` the
+    strongest of its group.
+    """
+    contributions = model.contributions(frame)
+    names = np.asarray(model.features)
+    groups = [g for g in GROUPS if set(g.features) & set(model.features)]
+    members = [np.flatnonzero(np.isin(names, g.features)) for g in groups]
+    weights = np.column_stack([contributions[:, m].sum(axis=1) for m in members])
+    strongest = np.column_stack([names[m][np.abs(contributions[:, m]).argmax(axis=1)] for m in members])
+    chosen = _choose(weights)
+    sentences = _sentences(frame, groups, currency)
+    parts: dict[str, pa.Array] = {
+        "feature": pa.array(strongest[chosen.row, chosen.group], pa.string()),
+        "family": pa.array(np.asarray([g.family for g in groups])[chosen.group], pa.string()),
+        "direction": pa.array(np.where(chosen.weight > 0, "raises", "lowers"), pa.string()),
+        "weight": pa.array(chosen.weight, pa.float64()),
+    }
+    for language in LANGUAGES:
+        parts[language] = pa.array(sentences[language][chosen.row, chosen.group], pa.string())
+    counts = np.bincount(chosen.row, minlength=len(frame))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(list(parts.values()), list(parts)))
+
+
+def told(name: str, frame: pd.DataFrame, currency: str) -> dict[Language, NDArray[np.object_]]:
+    """One group's sentence for every row, shape (rows,), by language."""
+    group = next(g for g in GROUPS if g.name == name)
+    return {language: made[:, 0] for language, made in _sentences(frame, [group], currency).items()}
+
+
+def _choose(weights: Floats) -> _Chosen:
+    """Per row the groups that raise the risk most, then those that lower it most."""
+    order = np.argsort(-weights, axis=1, kind="stable")
+    groups = weights.shape[1]
+    falling = np.take_along_axis(weights, order, axis=1)
+    place = np.arange(groups)
+    raising = (place < MOST_RAISING) & (falling >= LEAST_WEIGHT)
+    lowering = (place >= groups - MOST_LOWERING) & (falling <= -LEAST_WEIGHT)
+    # Raising ones read from the strongest on; lowering ones too, so their columns are turned round.
+    turned = np.concatenate([place[:MOST_RAISING], place[::-1][: min(MOST_LOWERING, groups)]])
+    wanted = np.concatenate([raising[:, :MOST_RAISING], lowering[:, ::-1][:, : min(MOST_LOWERING, groups)]], axis=1)
+    row, position = np.nonzero(wanted)
+    column = turned[position]
+    return _Chosen(row, order[row, column], falling[row, column])
+
+
+def _sentences(frame: pd.DataFrame, groups: list[Group], currency: str) -> dict[Language, NDArray[np.object_]]:
+    """Every group's sentence for every row, shape (rows, groups), by language; made by one query."""
+    columns = ", ".join(
+        f"{_case(group, language, currency, set(frame.columns))} AS {group.name}_{language}"
+        for group in groups
+        for language in LANGUAGES
+    )
+    with duckdb.connect() as connection:
+        connection.register("frame", frame)
+        made = connection.sql(f"SELECT {columns} FROM frame").df()
+    return {
+        language: made[[f"{group.name}_{language}" for group in groups]].to_numpy(dtype=object)
+        for language in LANGUAGES
+    }
+
+
+def _case(group: Group, language: Language, currency: str, columns: set[str]) -> str:
+    """SQL that picks the first of the group's sentences whose condition holds and whose columns exist."""
+    usable = [(when, text) for when, text in group.sentences if _columns_of(when, text) <= columns]
+    whens = " ".join(f"WHEN {when} THEN {_sentence_sql(text, language, currency)}" for when, text in usable)
+    return f"CASE {whens} ELSE {_literal(group.meaning.of(language))} END"
+
+
+_PLACEHOLDER = re.compile(r"{([^{}:]+):(\w+)}")
+
+
+def _columns_of(when: str, text: Text) -> set[str]:
+    words = re.findall(r"[a-z]\w*", when + " " + " ".join(inner for inner, _ in _PLACEHOLDER.findall(text.en)))
+    return set(words) - {"not", "null", "is", "and", "or", "true", "coalesce", "greatest", "abs"}
+
+
+def _sentence_sql(text: Text, language: Language, currency: str) -> str:
+    """A sentence with ``{expression:unit}`` placeholders as an SQL concatenation."""
+    parts, end = [], 0
+    template = text.of(language)
+    for match in _PLACEHOLDER.finditer(template):
+        parts.append(_literal(template[end : match.start()]))
+        parts.append(_UNITS[match[2]](match[1], language, currency))
+        end = match.end()
+    parts.append(_literal(template[end:]))
+    return f"concat({', '.join(parts)})"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _days(sql: str, language: Language, _: str) -> str:
+    number = f"format('{{:,}}', round({sql})::BIGINT)"
+    if language == "zh":
+        return f"concat({number}, ' 天')"
+    return f"concat({number}, CASE WHEN round({sql}) = 1 THEN ' day' ELSE ' days' END)"
+
+
+def _count(sql: str, _: Language, __: str) -> str:
+    return f"format('{{:,}}', round({sql})::BIGINT)"
+
+
+def _money(sql: str, _: Language, currency: str) -> str:
+    return f"concat('{currency} ', format('{{:,}}', round({sql})::BIGINT))"
+
+
+def _percent(sql: str, _: Language, __: str) -> str:
+    return f"concat(round(100 * ({sql}))::BIGINT, ' %')"
+
+
+def _decimal(sql: str, _: Language, __: str) -> str:
+    return f"printf('%.1f', ({sql})::DOUBLE)"
+
+
+_UNITS = {"days": _days, "count": _count, "money": _money, "percent": _percent, "decimal": _decimal}
