@@ -17,7 +17,9 @@ from features.text import Text
 TOLERATED_SHARE = 0.9
 """From this share of readable values on, a text column may count as a number or a time when an expression needs it."""
 
-_TYPES = ("BIGINT", "DOUBLE", "TIMESTAMP", "BOOLEAN")
+SAMPLE_ROWS = 10_000
+LIKELY_SHARE = 0.5
+"""A type is looked for in all rows when this share of the first rows' values have it."""
 
 
 @dataclass(frozen=True)
@@ -77,34 +79,46 @@ def inferred_types(
 
     Numbers with a leading zero are codes, and stay text.
     """
-    if not columns:
-        return {}, {}
-    filled = ", ".join(f"{_filled(c)} AS c{n}" for n, c in enumerate(columns))
-    tests = ", ".join(f"count(*) FILTER ({t})" for n in range(len(columns)) for t in _type_tests(f"c{n}"))
-    counts = connection.execute(f"SELECT {tests} FROM (SELECT {filled} FROM {raw})").fetchall()[0]
-    width = 1 + len(_TYPES)
-    of_column = {c: counts[n * width : (n + 1) * width] for n, c in enumerate(columns)}
-    return (
-        {c: _type(n, 1.0) for c, n in of_column.items()},
-        {c: _type(n, TOLERATED_SHARE) for c, n in of_column.items()},
-    )
+    sample = _fitting(connection, f"{raw} LIMIT {SAMPLE_ROWS}", {c: tuple(_TESTS) for c in columns})
+    likely = {c: tuple(t for t in _TESTS if _share(sample[c], t) >= LIKELY_SHARE) for c in columns}
+    counts = _fitting(connection, raw, likely)
+    found = []
+    for share in (1.0, TOLERATED_SHARE):
+        found.append({c: next((t for t in likely[c] if _share(counts[c], t) >= share), "VARCHAR") for c in columns})
+    return found[0], found[1]
 
 
-def _type(counts: Sequence[int], share: float) -> str:
-    """The first type that ``share`` of the values have. ``counts``: values, then how many have each type."""
-    values, *fitting = counts
-    return next((t for t, n in zip(_TYPES, fitting, strict=True) if n >= share * values > 0), "VARCHAR")
+_NOT_A_CODE = "(NOT prefix({text}, '0') OR length({text}) = 1 OR substr({text}, 2, 1) = '.')"
+_TESTS = {
+    "BIGINT": "NOT contains({text}, '.') AND TRY_CAST({text} AS BIGINT) IS NOT NULL AND " + _NOT_A_CODE,
+    "DOUBLE": "isfinite(TRY_CAST({text} AS DOUBLE)) AND " + _NOT_A_CODE,
+    "TIMESTAMP": "regexp_matches({text}, '^[0-9]{{4}}[-/]') AND TRY_CAST({text} AS TIMESTAMP) IS NOT NULL",
+    "BOOLEAN": "lower({text}) IN ('true', 'false')",
+}
+"""Types that a text may have, the narrowest first, and how it is found out."""
 
 
-def _type_tests(text: str) -> list[str]:
-    number = f"NOT regexp_matches({text}, '^[+-]?0[0-9]')"
-    return [
-        f"{text} IS NOT NULL",
-        f"NOT contains({text}, '.') AND TRY_CAST({text} AS BIGINT) IS NOT NULL AND {number}",
-        f"isfinite(TRY_CAST({text} AS DOUBLE)) AND {number}",
-        f"regexp_matches({text}, '^[0-9]{{4}}[-/]') AND TRY_CAST({text} AS TIMESTAMP) IS NOT NULL",
-        f"lower({text}) IN ('true', 'false')",
-    ]
+def _fitting(
+    connection: duckdb.DuckDBPyConnection, raw: str, types: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, int]]:
+    """For each column how many values it has (under '') and how many of them have each of the given types."""
+    if not types:
+        return {}
+    filled = ", ".join(f"{_filled(c)} AS c{n}" for n, c in enumerate(types))
+    keys = [(c, t) for c, of_column in types.items() for t in ("", *of_column)]
+    numbers = {c: f"c{n}" for n, c in enumerate(types)}
+    tests = [f"count(*) FILTER ({_TESTS[t].format(text=numbers[c])})" if t else f"count({numbers[c]})" for c, t in keys]
+    rows = f"(SELECT {filled} FROM (SELECT * FROM {raw}))"
+    row = connection.execute(f"SELECT {', '.join(tests)} FROM {rows}").fetchall()[0]
+    counts: dict[str, dict[str, int]] = {c: {} for c in types}
+    for (column, type_), count in zip(keys, row, strict=True):
+        counts[column][type_] = count
+    return counts
+
+
+def _share(counts: Mapping[str, int], type_: str) -> float:
+    """The share of a column's values that have a type; 0 where there are none."""
+    return counts[type_] / counts[""] if counts[""] else 0.0
 
 
 def _filled(column: str) -> str:

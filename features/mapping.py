@@ -79,7 +79,7 @@ class Field:
 
     @property
     def is_parsed(self) -> bool:
-        """Whether reading it again and again would be dear: a time that is written as text or number."""
+        """Whether it is a time that is written as text or number."""
         return self.type == "time" and not is_time(self.source_type)
 
 
@@ -89,7 +89,8 @@ class Mapping:
 
     ``relation`` is SQL with ``#file``, ``#row``, the contract's columns, the attributes, and ``#problem``: 0, or 1 + the
     index of a problem. ``duplicate`` is the number of the problem of rows that repeat the table's key, which ``relation``
-    does not look for; None where the table has no key.
+    does not look for; None where the table has no key. ``is_dear`` says that reading it again and again costs more than a
+    copy: times that are parsed, or moved between clocks.
     """
 
     relation: str
@@ -97,7 +98,7 @@ class Mapping:
     attributes: tuple[str, ...]
     problems: tuple[Problem, ...]
     duplicate: int | None
-    is_parsed: bool
+    is_dear: bool
 
 
 def contract_columns(table: Table) -> tuple[Column, ...]:
@@ -129,7 +130,7 @@ def map_table(
         tuple(a.name for a in attributes),
         tuple(problems),
         len(problems) if table.key else None,
-        any(f.is_parsed for f in fields),
+        project.project.timezone != "UTC" or any(f.is_parsed for f in fields),
     )
 
 

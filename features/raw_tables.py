@@ -1,6 +1,6 @@
 """A company's tables as they lie there: found, opened and copied into DuckDB, nothing interpreted yet.
 
-CSV files and databases are copied once; Parquet files are read where they lie.
+CSV files and databases are copied once; Parquet files are opened where they lie.
 """
 
 import glob

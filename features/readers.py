@@ -178,7 +178,7 @@ def _unformatted(text: str, zone: str) -> str:
     END"""
     with_offset = f"timezone('UTC', {_tried(text, 'TIMESTAMPTZ')})"
     pattern = f"length({text}) > 16 AND regexp_full_match({text}, '{_ISO}{_OFFSET}')"
-    return f"CASE WHEN {pattern} AND length({text}) <> 19 THEN {with_offset} ELSE {to_utc(naive, zone)} END"
+    return f"coalesce({to_utc(naive, zone)}, CASE WHEN {pattern} THEN {with_offset} END)"
 
 
 def _words(words: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from features.catalogue import Feature
 from features.compiler import active_features, compile_features
 from features.contracts import TABLES, ColumnType
-from features.errors import AsOfError
+from features.errors import AsOfError, FactsError
 from features.sources import Facts
 from features.text import Text
 
@@ -19,6 +19,11 @@ _SQL_TYPES: dict[ColumnType, str] = {
     "number": "DOUBLE",
     "flag": "BOOLEAN",
 }
+
+_NO_FEATURES = Text(
+    "The project's tables support no feature (it gives {tables}). Add orders, invoices or interactions.",
+    "项目的数据表不支持任何特征（现有 {tables}）。请添加 orders、invoices 或 interactions。",
+)
 
 
 def snapshot(
@@ -33,12 +38,14 @@ def snapshot(
     ``features`` defaults to all that the given tables support.
     Returns: customer_id (string), as_of (timestamp, UTC), one float64 per feature (null: missing, see the catalogue);
     ordered by as_of and customer_id.
-    Raises AsOfError: no instant, or one without a time zone.
+    Raises AsOfError: no instant, or one without a time zone; FactsError: the given tables support no feature.
     """
     instants = sorted({_aware(a) for a in as_of})
     if not instants:
         raise AsOfError(Text("No cut-off was given; name at least one.", "没有给出截止时间；请至少给出一个。"))
     chosen = tuple(features) if features is not None else active_features(facts.columns)
+    if not chosen:
+        raise FactsError(_NO_FEATURES, tables=", ".join(sorted(facts.columns)))
     _empty_tables(facts)
     if customers is not None:
         facts.connection.register("wanted_customers", pa.table({"customer_id": pa.array(customers, pa.string())}))

@@ -98,7 +98,7 @@ def _make_view(
     columns = [quoted(c) for c in ("#file", "#row", "#problem", *mapping.columns, *mapping.attributes)]
     calendar = ", ".join(["*", *days(table, mapping, project.project.timezone)])
     select = f"SELECT {calendar} FROM (SELECT {', '.join(columns)} FROM {mapping.relation})"
-    copied = raw.table is not None or mapping.is_parsed or _needs_session(source)
+    copied = raw.table is not None or mapping.is_dear or _needs_session(source)
     connection.execute(f"CREATE {'TABLE' if copied else 'VIEW'} {name} AS {select}")
     if mapping.duplicate and _has_duplicates(connection, name, table):
         if not copied:

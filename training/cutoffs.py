@@ -30,10 +30,11 @@ def schedule(first_fact: datetime, as_of: datetime, horizon_days: int) -> Schedu
 
     The last one is the test. A purge of one horizon separates it from those that the judged model is fitted on, since
     their labels look that far ahead.
-    Raises NotEnoughDataError: the facts span less than three horizons.
+    Raises NotEnoughDataError: the facts span less than three horizons (the last of them rounded up to whole steps).
     """
     horizon = timedelta(days=horizon_days)
-    step = timedelta(days=max(LEAST_STEP_DAYS, horizon_days // CUTOFFS_PER_HORIZON))
+    step_days = max(LEAST_STEP_DAYS, horizon_days // CUTOFFS_PER_HORIZON)
+    step = timedelta(days=step_days)
     last, earliest = as_of - horizon, first_fact + horizon
     cutoffs = sorted(last - i * step for i in range(MOST_CUTOFFS + CUTOFFS_PER_HORIZON) if last - i * step >= earliest)
     fit = tuple(c for c in cutoffs if c + horizon <= last)
@@ -48,6 +49,6 @@ def schedule(first_fact: datetime, as_of: datetime, horizon_days: int) -> Schedu
             as_of=as_of,
             days=max((as_of - first_fact).days, 0),
             horizon=horizon_days,
-            need=3 * horizon_days,
+            need=2 * horizon_days + -(-horizon_days // step_days) * step_days,
         )
     return Schedule(as_of, tuple(cutoffs), fit, last)

@@ -62,9 +62,10 @@ def training_features(facts: Facts) -> tuple[Feature, ...]:
 
 
 def span(facts: Facts) -> tuple[datetime, datetime]:
-    """When the first and the last order happened (aware, UTC)."""
+    """When the first and the last order happened, on the project's calendar."""
     [(first, last)] = facts.connection.sql("SELECT min(ordered_at), max(ordered_at) FROM orders").fetchall()
-    return first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
+    zone = facts.project.timezone
+    return first.replace(tzinfo=UTC).astimezone(zone), last.replace(tzinfo=UTC).astimezone(zone)
 
 
 def check_as_of(facts: Facts, as_of: datetime) -> None:

@@ -220,7 +220,7 @@ GROUPS: tuple[Group, ...] = (
         Text("How punctually the customer pays.", "客户付款的准时程度。"),
         (
             (
-                "days_late_change > 0.5",
+                "days_late_change > 0.5 AND days_late_mean_90d >= 0",
                 Text(
                     "Pays later than before: {days_late_mean_90d:decimal} days after the due date in the last 90 days, that is"
                     " {days_late_change:decimal} days later than in the nine months before.",
@@ -229,7 +229,16 @@ GROUPS: tuple[Group, ...] = (
                 ),
             ),
             (
-                "days_late_change < -0.5",
+                "days_late_change > 0.5",
+                Text(
+                    "Still pays early, but later than before: {-(days_late_mean_90d):decimal} days before the due date in the"
+                    " last 90 days, that is {days_late_change:decimal} days later than in the nine months before.",
+                    "仍提前付款，但比以往更晚：最近 90 天平均在到期前 {-(days_late_mean_90d):decimal} 天付款，比此前九个月晚"
+                    " {days_late_change:decimal} 天。",
+                ),
+            ),
+            (
+                "days_late_change < -0.5 AND days_late_mean_90d >= 0",
                 Text(
                     "Pays earlier than before: {days_late_mean_90d:decimal} days after the due date in the last 90 days, that"
                     " is {-(days_late_change):decimal} days earlier than in the nine months before.",
@@ -238,7 +247,16 @@ GROUPS: tuple[Group, ...] = (
                 ),
             ),
             (
-                "days_late_mean_365d > 0",
+                "days_late_change < -0.5",
+                Text(
+                    "Pays earlier than before: {-(days_late_mean_90d):decimal} days before the due date in the last 90 days,"
+                    " that is {-(days_late_change):decimal} days earlier than in the nine months before.",
+                    "付款比以往更早：最近 90 天平均在到期前 {-(days_late_mean_90d):decimal} 天付款，比此前九个月早"
+                    " {-(days_late_change):decimal} 天。",
+                ),
+            ),
+            (
+                "days_late_mean_365d >= 0.05",
                 Text(
                     "Paid its invoices {days_late_mean_365d:decimal} days after the due date on average in the last 365 days;"
                     " {late_share_365d:percent} of them were late.",
@@ -246,11 +264,19 @@ GROUPS: tuple[Group, ...] = (
                 ),
             ),
             (
-                "days_late_mean_365d <= 0",
+                "days_late_mean_365d <= -0.05",
                 Text(
                     "Paid its invoices {-(days_late_mean_365d):decimal} days before the due date on average in the last 365"
                     " days.",
                     "最近 365 天平均在到期前 {-(days_late_mean_365d):decimal} 天付款。",
+                ),
+            ),
+            (
+                "days_late_mean_365d IS NOT NULL",
+                Text(
+                    "Paid its invoices on the due date on average in the last 365 days; {late_share_365d:percent} of them were"
+                    " late.",
+                    "最近 365 天平均恰在到期日付款；{late_share_365d:percent} 的发票逾期。",
                 ),
             ),
         ),

@@ -113,13 +113,20 @@ def _sentences(frame: pd.DataFrame, groups: list[Group], currency: str) -> dict[
 
 
 def _case(group: Group, language: Language, currency: str, columns: set[str]) -> str:
-    """SQL that picks the first of the group's sentences whose condition holds and whose columns exist."""
+    """SQL that picks the first of the group's sentences whose condition holds and whose numbers are all there."""
     usable = [(when, text) for when, text in group.sentences if _columns_of(when, text) <= columns]
-    whens = " ".join(f"WHEN {when} THEN {_sentence_sql(text, language, currency)}" for when, text in usable)
+    whens = " ".join(
+        f"WHEN {_and_known(when, text)} THEN {_sentence_sql(text, language, currency)}" for when, text in usable
+    )
     return f"CASE {whens} ELSE {_literal(group.meaning.of(language))} END"
 
 
 _PLACEHOLDER = re.compile(r"{([^{}:]+):(\w+)}")
+
+
+def _and_known(when: str, text: Text) -> str:
+    numbers = dict.fromkeys(inner for inner, _ in _PLACEHOLDER.findall(text.en))
+    return " AND ".join([f"({when})", *(f"({number}) IS NOT NULL" for number in numbers)])
 
 
 def _columns_of(when: str, text: Text) -> set[str]:
@@ -163,7 +170,7 @@ def _percent(sql: str, _: Language, __: str) -> str:
 
 
 def _decimal(sql: str, _: Language, __: str) -> str:
-    return f"printf('%.1f', ({sql})::DOUBLE)"
+    return f"printf('%.1f', round(({sql})::DOUBLE, 1) + 0)"  # + 0: a rounded -0.0 has no sign
 
 
 _UNITS = {"days": _days, "count": _count, "money": _money, "percent": _percent, "decimal": _decimal}

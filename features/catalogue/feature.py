@@ -27,8 +27,8 @@ class Feature:
 
     ``sql`` is an aggregate (DuckDB dialect) over the relation ``source`` of `relations.py`, computed per customer and
     cut-off; with ``source="features"`` it is an expression over other features. ``empty`` is its value for a customer
-    without any row in the relation (None: missing). ``needs`` lists optional contract columns ("table.column") without
-    which the feature is left out. ``range`` is the closed interval of valid values, in ``unit``.
+    without any row in the relation (None: missing). ``needs`` lists optional contract columns ("table.column", or
+    alternatives "table.column|table.column") without which the feature is left out. ``range`` is the closed interval of valid values, in ``unit``.
     """
 
     name: str

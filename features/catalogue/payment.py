@@ -9,6 +9,9 @@ from features.text import Text
 
 AGEING = (("1_30d", 1, 30), ("31_60d", 31, 60), ("61_90d", 61, 90))
 
+SETTLED = "invoices.settled_at|payments.invoice_id"
+"""Without one of them every invoice would look open for ever."""
+
 NO_SETTLED = Text("no settled invoice", "没有已结清的发票")
 
 FEATURES = (
@@ -19,18 +22,18 @@ FEATURES = (
     Feature(
         "days_late_mean_365d", "payment", "bills", "avg(days_late) FILTER (WHERE settled_age_days <= 365)", "days",
         Text("Mean days late of the invoices settled in the last 365 days", "最近 365 天结清发票的平均逾期天数"),
-        missing=NO_SETTLED, range=(None, None),
+        missing=NO_SETTLED, range=(None, None), needs=(SETTLED,),
     ),
     Feature(
         "days_late_mean_90d", "payment", "bills", "avg(days_late) FILTER (WHERE settled_age_days <= 90)", "days",
         Text("Mean days late of the invoices settled in the last 90 days", "最近 90 天结清发票的平均逾期天数"),
-        missing=NO_SETTLED, range=(None, None),
+        missing=NO_SETTLED, range=(None, None), needs=(SETTLED,),
     ),
     Feature(
         "days_late_worst_365d", "payment", "bills",
         "max(greatest(days_late, overdue_days)) FILTER (WHERE issued_age_days <= 365)", "days",
         Text("Worst days late, settled or still open, of the last 365 days' invoices", "最近 365 天发票的最长逾期天数（含未结清）"),
-        missing=NO_INVOICE,
+        missing=NO_INVOICE, needs=(SETTLED,),
     ),
     Feature(
         "days_late_change", "payment", "bills",
@@ -38,12 +41,12 @@ FEATURES = (
         " - avg(days_late) FILTER (WHERE settled_age_days > 90 AND settled_age_days <= 365)",
         "days",
         Text("Mean days late in the last 90 days less that of the nine months before", "最近 90 天与此前九个月平均逾期天数之差"),
-        missing=Text("no settled invoice in one of the two periods", "其中一个时期没有已结清的发票"), range=(None, None),
+        missing=Text("no settled invoice in one of the two periods", "其中一个时期没有已结清的发票"), range=(None, None), needs=(SETTLED,),
     ),
     Feature(
         "days_to_pay_mean_365d", "payment", "bills", "avg(days_to_pay) FILTER (WHERE settled_age_days <= 365)", "days",
         Text("Mean days from invoice to settlement, last 365 days", "最近 365 天从开票到结清的平均天数"), missing=NO_SETTLED,
-        range=(None, None),
+        range=(None, None), needs=(SETTLED,),
     ),
     Feature(
         "late_share_365d", "payment", "bills",
@@ -51,7 +54,7 @@ FEATURES = (
         " FILTER (WHERE issued_age_days <= 365)",
         "share",
         Text("Share of the last 365 days' invoices paid late or overdue, by count", "最近 365 天发票中逾期的数量占比"),
-        missing=NO_INVOICE, range=(0, 1),
+        missing=NO_INVOICE, range=(0, 1), needs=(SETTLED,),
     ),
     Feature(
         "late_amount_share_365d", "payment", "bills",
@@ -59,45 +62,45 @@ FEATURES = (
         " / sum(amount) FILTER (WHERE issued_age_days <= 365 AND (is_settled OR overdue_days > 0))",
         "share",
         Text("Share of the last 365 days' invoices paid late or overdue, by amount", "最近 365 天发票中逾期的金额占比"),
-        missing=NO_INVOICE, range=(0, 1),
+        missing=NO_INVOICE, range=(0, 1), needs=(SETTLED,),
     ),
     Feature(
         "disputed_share_365d", "payment", "bills",
         "avg(was_disputed::INTEGER::DOUBLE) FILTER (WHERE settled_age_days <= 365)", "share",
         Text("Share of the invoices settled in the last 365 days that had been disputed", "最近 365 天结清发票中有争议的占比"),
-        missing=NO_SETTLED, needs=("invoices.disputed",), range=(0, 1),
+        missing=NO_SETTLED, needs=("invoices.disputed", SETTLED), range=(0, 1),
     ),
     Feature(
         "open_balance", "payment", "bills", "sum(open_amount)", "currency",
-        Text("Open balance", "未结余额"), empty=0,
+        Text("Open balance", "未结余额"), empty=0, needs=(SETTLED,),
     ),
     Feature(
         "overdue_balance", "payment", "bills",
         "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 0), 0)", "currency",
-        Text("Overdue balance", "逾期余额"), empty=0,
+        Text("Overdue balance", "逾期余额"), empty=0, needs=(SETTLED,),
     ),
     *(
         Feature(
             f"overdue_balance_{bucket}", "payment", "bills",
             f"coalesce(sum(open_amount) FILTER (WHERE overdue_days BETWEEN {low} AND {high}), 0)", "currency",
-            Text(f"Balance overdue by {low} to {high} days", f"逾期 {low} 至 {high} 天的余额"), empty=0,
+            Text(f"Balance overdue by {low} to {high} days", f"逾期 {low} 至 {high} 天的余额"), empty=0, needs=(SETTLED,),
         )
         for bucket, low, high in AGEING
     ),
     Feature(
         "overdue_balance_over_90d", "payment", "bills",
         "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 90), 0)", "currency",
-        Text("Balance overdue by more than 90 days", "逾期超过 90 天的余额"), empty=0,
+        Text("Balance overdue by more than 90 days", "逾期超过 90 天的余额"), empty=0, needs=(SETTLED,),
     ),
     Feature(
         "oldest_overdue_days", "payment", "bills", "max(overdue_days)", "days",
-        Text("Days overdue of the oldest open invoice", "最早未结发票的逾期天数"), empty=0,
+        Text("Days overdue of the oldest open invoice", "最早未结发票的逾期天数"), empty=0, needs=(SETTLED,),
     ),
     Feature(
         "dso_90d", "payment", "bills",
         "90E0 * sum(open_amount) / nullif(sum(amount) FILTER (WHERE issued_age_days <= 90), 0)", "days",
         Text("Days sales outstanding, over the last 90 days' invoices", "应收账款周转天数（最近 90 天发票）"),
-        missing=Text("no invoice in the last 90 days", "最近 90 天没有发票"),
+        missing=Text("no invoice in the last 90 days", "最近 90 天没有发票"), needs=(SETTLED,),
     ),
     Feature(
         "overdue_of_open_share", "payment", "features", "overdue_balance / nullif(open_balance, 0)", "share",

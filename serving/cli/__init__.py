@@ -45,7 +45,9 @@ def main() -> None:
     try:
         app()()
     except RetinueError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]✗[/bold red] {escape(here(error.text))}")
+        Console(stderr=True, highlight=False).print(
+            f"[bold red]✗[/bold red] {escape(here(error.text))}", soft_wrap=True
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,19 +6,13 @@ from typing import Annotated
 
 import typer
 
-from features.check import check
 from features.errors import NotFoundError, nearest
 from features.project import load_project
-from features.sources import open_facts
 from features.text import Text
-from serving.batch import score
-from serving.cli.facts import print_report
 from serving.cli.output import LANGUAGE, QuietOption, heading, here, progress_bar, read_as_of, say
 from serving.cli.scoring import print_scoring
-from serving.cli.serve import DEFAULT_PORT, PortOption, serve_project
+from serving.cli.serve import DEFAULT_PORT, PortOption
 from serving.cli.training import print_training
-from serving.demo import DEMOS, prepare
-from training.job import train
 
 HELP = Text(
     "Run the main job on a demo company: retail (real), cdnow (real) or trading (simulated), then serve the result.\n\n"
@@ -48,6 +42,14 @@ def demo(
     quiet: QuietOption = False,
 ) -> None:
     """Run the main job on a demo company and serve the result."""
+    from features.check import check
+    from features.sources import open_facts
+    from serving.batch import score
+    from serving.cli.facts import print_report
+    from serving.demo import DEMOS, prepare
+    from serving.server import serve_project
+    from training.job import train
+
     if name not in DEMOS:
         raise NotFoundError(
             Text("There is no demo '{name}'. {hint}", "没有名为“{name}”的示例。{hint}"),

@@ -36,7 +36,7 @@ Force = Annotated[
     bool, typer.Option("--force", help=here(Text("Replace an existing retinue.toml.", "覆盖已有的 retinue.toml。")))
 ]
 LanguageOption = Annotated[
-    str,
+    Language,
     typer.Option("--language", help=here(Text("Language of the comments: en or zh.", "注释所用语言：en 或 zh。"))),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help=here(Text("Print the report as JSON.", "以 JSON 输出报告。")))]
@@ -60,13 +60,12 @@ def init(directory: Directory, force: Force = False, language: LanguageOption = 
             ),
             file=target,
         )
-    spoken: Language = "zh" if language == "zh" else "en"
     proposal = propose(directory)
     with atomic_file(target) as temporary:
-        temporary.write_text(proposal.toml(spoken), encoding="utf-8")
+        temporary.write_text(proposal.toml(language), encoding="utf-8")
     say(Text("Proposed {file}:", "已生成 {file}：").format(file=target))
     for explanation in proposal.explanations:
-        say(f"• {explanation.of(spoken)}")
+        say(f"• {explanation.of(language)}")
     say(
         Text(
             "Look at each guess in {file}, then run: retinue check --project {folder}",

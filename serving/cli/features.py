@@ -3,12 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow.parquet as pq
 import typer
 
 from features.project import load_project
-from features.snapshot import snapshot
-from features.sources import open_facts
 from features.text import Text
 from features.writing import atomic_file, require_space
 from serving.cli.output import ProjectOption, QuietOption, here, progress_bar, read_as_of, say
@@ -42,6 +39,11 @@ def features(
     quiet: QuietOption = False,
 ) -> None:
     """Write the features as of one date or several."""
+    import pyarrow.parquet as pq
+
+    from features.snapshot import snapshot
+    from features.sources import open_facts
+
     settings = load_project(project)
     instants = [read_as_of(value, settings) for value in as_of]
     require_space(out, 1)

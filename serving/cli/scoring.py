@@ -2,15 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow.compute as pc
 import typer
 
 from features.project import Project, load_project
 from features.text import Text
-from serving.batch import Scoring
-from serving.batch import score as run_scoring
 from serving.cli.output import (
     LANGUAGE,
     AsOfOption,
@@ -23,7 +20,9 @@ from serving.cli.output import (
     say,
     table,
 )
-from training.models.rfm import SEGMENTS
+
+if TYPE_CHECKING:  # the libraries behind scoring load slowly; --help must not wait for them
+    from serving.batch import Scoring
 
 MOST_CONTACTS = 10
 
@@ -43,6 +42,8 @@ def score(
     as_of: AsOfOption, out: OutOption = Path("scores"), project: ProjectOption = Path("."), quiet: QuietOption = False
 ) -> None:
     """Score every customer."""
+    from serving.batch import score as run_scoring
+
     settings = load_project(project)
     with progress_bar(quiet) as progress:
         result = run_scoring(settings, read_as_of(as_of, settings), out, lambda: datetime.now(UTC), progress)
@@ -52,7 +53,7 @@ def score(
 COMMANDS = (("score", score, SCORE_HELP),)
 
 
-def print_scoring(project: Project, result: Scoring) -> None:
+def print_scoring(project: Project, result: "Scoring") -> None:
     """Who is at risk, which segments there are, and whom to contact first."""
     summary = result.published.summary
     as_of = result.published.as_of.astimezone(project.timezone)
@@ -98,6 +99,8 @@ def print_scoring(project: Project, result: Scoring) -> None:
 
 
 def _print_segments(sizes: dict[str, int]) -> None:
+    from training.models.rfm import SEGMENTS
+
     heading(Text("Segment sizes", "细分规模"))
     most = max(sizes.values(), default=1)
     table(
@@ -107,7 +110,9 @@ def _print_segments(sizes: dict[str, int]) -> None:
     )
 
 
-def _print_contacts(result: Scoring) -> None:
+def _print_contacts(result: "Scoring") -> None:
+    import pyarrow.compute as pc
+
     heading(Text("Contact first", "优先联系"))
     scores = result.scores
     paying = scores.filter(pc.greater(pc.fill_null(scores["expected_profit"], 0.0), 0.0))

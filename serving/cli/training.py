@@ -1,6 +1,7 @@
 """``retinue train`` and ``retinue evaluate``: learn from past cut-offs, and see how the model did since."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from features.project import Project, load_project
 from features.text import Text
@@ -15,10 +16,10 @@ from serving.cli.output import (
     say,
     table,
 )
-from training.evaluation.metrics import Metrics
-from training.job import Evaluation, Training, evaluate_champion
-from training.job import train as run_training
-from training.models.rfm import SEGMENTS
+
+if TYPE_CHECKING:  # the libraries behind training load slowly; --help must not wait for them
+    from training.evaluation.metrics import Metrics
+    from training.job import Evaluation, Training
 
 MODEL_NAMES: dict[str, Text] = {
     "xgboost": Text("XGBoost", "XGBoost 提升树"),
@@ -42,6 +43,8 @@ EVALUATE_HELP = Text(
 
 def train(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
     """Train, judge, record and promote."""
+    from training.job import train as run_training
+
     settings = load_project(project)
     with progress_bar(quiet) as progress:
         result = run_training(settings, read_as_of(as_of, settings), progress)
@@ -51,6 +54,8 @@ def train(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: QuietOpt
 
 def evaluate(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
     """Measure the serving model on a later cut-off."""
+    from training.job import evaluate_champion
+
     settings = load_project(project)
     with progress_bar(quiet) as progress:
         result = evaluate_champion(settings, read_as_of(as_of, settings), progress)
@@ -70,7 +75,7 @@ METRIC_COLUMNS = (
 )
 
 
-def print_training(project: Project, result: Training) -> None:
+def print_training(project: Project, result: "Training") -> None:
     """What was learnt, how good it is beside the baselines, and what serves now."""
     test = result.metrics[result.chosen]
     heading(Text("Model against baselines on the last cut-off", "最后一个截止时间：模型与基线对比"))
@@ -93,8 +98,10 @@ def print_training(project: Project, result: Training) -> None:
     say(_verdict(result))
 
 
-def print_segments(result: Training) -> None:
+def print_segments(result: "Training") -> None:
     """How many customers each segment has, and what its name means."""
+    from training.models.rfm import SEGMENTS
+
     heading(Text("Segments", "客户细分"))
     total = sum(result.segment_sizes.values())
     sizes = sorted(result.segment_sizes.items(), key=lambda item: -item[1])
@@ -108,7 +115,7 @@ def print_segments(result: Training) -> None:
     )
 
 
-def _verdict(result: Training) -> Text:
+def _verdict(result: "Training") -> Text:
     values = {"model": MODEL_NAMES[result.chosen], "version": result.version, "run": result.run_id}
     if result.promoted:
         return Text(
@@ -122,7 +129,7 @@ def _verdict(result: Training) -> Text:
     ).format(**values)
 
 
-def print_metrics(metrics: dict[str, Metrics]) -> None:
+def print_metrics(metrics: "dict[str, Metrics]") -> None:
     """One line a model."""
     table(
         METRIC_COLUMNS,
@@ -142,7 +149,7 @@ def print_metrics(metrics: dict[str, Metrics]) -> None:
     )
 
 
-def print_evaluation(result: Evaluation) -> None:
+def print_evaluation(result: "Evaluation") -> None:
     """How the serving model did, with what a ranking without a model would have reached."""
     say(
         Text(

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from features.errors import StorageError
-from serving.cli.serve import ServeError, listen, settings_of
 from serving.language import preferred
 from serving.schemas import SCORES_SCHEMA
+from serving.server import ServeError, listen, settings_of
 from serving.store import open_store, publish
 from tests.serving.conftest import AS_OF, COMPANY, ODD_ID, run, score, serving, table, write_project
 

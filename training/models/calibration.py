@@ -12,6 +12,7 @@ BOOTSTRAP_ROUNDS = 100
 MOST_ROWS = 20_000
 NEWTON_STEPS = 50
 RIDGE = 1e-3
+LEAST_SPREAD = 1e-6
 
 
 def sigmoid(log_odds: Floats) -> Floats:
@@ -72,19 +73,24 @@ class Calibrator:
 def _line(log_odds: Floats, churned: NDArray[np.int64], times: NDArray[np.number]) -> tuple[float, float]:
     """Slope and offset of maximum likelihood, each row counted so many ``times``; the slope is held at zero or above.
 
-    Newton's method on two parameters, with a ridge so slight that it only matters when the outcomes are separable.
+    Newton's method in standardised log-odds, with a ridge so slight that it only matters when the outcomes are separable.
     """
-    slope, offset = 1.0, 0.0
+    rate = float(np.average(churned, weights=times))
+    level = float(np.log(rate / (1 - rate)))
+    mean, spread = float(log_odds.mean()), float(log_odds.std())
+    if spread < LEAST_SPREAD:
+        return 0.0, level
+    standard = (log_odds - mean) / spread
+    slope, offset = 0.0, level
     for _ in range(NEWTON_STEPS):
-        p = sigmoid(slope * log_odds + offset)
+        p = sigmoid(slope * standard + offset)
         weight, residual = times * p * (1 - p), times * (p - churned)
-        a, b, c = (weight * log_odds**2).sum() + RIDGE, (weight * log_odds).sum(), weight.sum() + RIDGE
-        g, h = (residual * log_odds).sum() + RIDGE * (slope - 1), residual.sum() + RIDGE * offset
+        a, b, c = (weight * standard**2).sum() + RIDGE, (weight * standard).sum(), weight.sum() + RIDGE
+        g, h = (residual * standard).sum() + RIDGE * slope, residual.sum()
         step = np.clip(np.array([c * g - b * h, a * h - b * g]) / (a * c - b * b), -2, 2)
         slope, offset = slope - float(step[0]), offset - float(step[1])
         if np.abs(step).max() < 1e-9:
             break
-    if slope > 0:
-        return slope, offset
-    rate = float(np.average(churned, weights=times))
-    return 0.0, float(np.log(rate / (1 - rate)))
+    if slope <= 0:
+        return 0.0, level
+    return slope / spread, offset - slope * mean / spread

@@ -1,0 +1,173 @@
+from pathlib import Path
+
+import pytest
+
+from features.errors import ProjectError
+from features.project import FormattedColumn, SqlColumn, load_project
+
+CONTRACT = """
+[project]
+name = "Acme Trading"
+currency = "EUR"
+timezone = "Europe/Berlin"
+[tables.orders]
+path = "orders/*.csv"
+where = "CustomerID IS NOT NULL"
+columns = { customer_id = "CustomerID", ordered_at = "InvoiceDate", amount = { sql = "Quantity * UnitPrice" } }
+[tables.invoices]
+database = "sqlite:///erp.db"
+table = "bills"
+[tables.invoices.columns]
+invoice_id = "no"
+customer_id = "customer"
+issued_at = "issued"
+due_at = "due"
+amount = "amount"
+settled_at = { column = "SettledDate", format = "%m/%d/%Y" }
+[churn]
+kind = "silence"
+horizon_days = 90
+active_within_days = 180
+"""
+HEAD = '[project]\nname = "Acme"\ncurrency = "EUR"\n'
+ORDERS = '[tables.orders]\npath = "o.csv"\ncolumns = { customer_id = "c", ordered_at = "d", amount = "a" }\n'
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    file = folder / "retinue.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ProjectError) as error:
+        load_project(file)
+    english, chinese = error.value.text
+    assert len(english.splitlines()) == len(chinese.splitlines())
+    return [line.removeprefix("  - ") for line in english.splitlines()[1:]]
+
+
+def with_orders_column(column: str) -> str:
+    return HEAD + ORDERS.replace(" }", f", {column} }}")
+
+
+def test_the_public_shape_is_read_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(CONTRACT, encoding="utf-8")
+    project = load_project(tmp_path)
+    assert project.root == tmp_path.resolve()
+    assert project.workspace == tmp_path.resolve() / ".retinue"
+    assert project.tables["orders"].columns["amount"] == SqlColumn(sql="Quantity * UnitPrice")
+    assert project.tables["invoices"].columns["settled_at"] == FormattedColumn(column="SettledDate", format="%m/%d/%Y")
+    assert (project.churn.kind, project.churn.horizon_days, project.churn.active_within_days) == ("silence", 90, 180)
+    assert project.timezone.key == "Europe/Berlin"
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(CONTRACT, encoding="utf-8-sig")
+    assert load_project(tmp_path / "retinue.toml").project.name == "Acme Trading"
+
+
+def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="retinue init"):
+        load_project(tmp_path)
+
+
+def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text("[project\n")
+    with pytest.raises(ProjectError, match="line 1"):
+        load_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (HEAD + "timezon = 'UTC'\n" + ORDERS, "project.timezon: unknown key. Did you mean 'timezone'?"),
+        (HEAD + ORDERS + "[chrun]\n", "chrun: unknown key. Did you mean 'churn'?"),
+        (HEAD + ORDERS + "[churn]\nhorizon_day = 9\n", "churn.horizon_day: unknown key. Did you mean 'horizon_days'?"),
+        (HEAD + ORDERS + "[churn]\nhorizon_days = 0\n", "churn.horizon_days: got 0; expected 1 or more."),
+        (HEAD + ORDERS + "[churn]\nhorizon_days = '9'\n", "churn.horizon_days: got '9'; expected a whole number."),
+        (
+            HEAD + ORDERS + "[churn]\nkind = 'quiet'\n",
+            "churn.kind: got 'quiet'; expected one of 'silence', 'contract' or 'decline'.",
+        ),
+        (HEAD + ORDERS + "[churn.bands]\nmedium = 0.9\n", "churn.bands: medium must be below high."),
+        (
+            HEAD.replace("EUR", "euro") + ORDERS,
+            "project.currency: got 'euro'; expected a currency code of three capital letters, e.g. EUR or CNY.",
+        ),
+        (
+            HEAD + "timezone = 'Europe/Berln'\n" + ORDERS,
+            "project.timezone: got 'Europe/Berln'; this is no IANA time zone. Did you mean 'Europe/Berlin'?",
+        ),
+        (ORDERS, "project: is required and missing."),
+        (HEAD + ORDERS.replace("path", "pat"), "tables.orders.pat: unknown key. Did you mean 'path'?"),
+        (HEAD + ORDERS.replace('"o.csv"', "5"), "tables.orders.path: got 5; expected a text in quotes."),
+        (HEAD + ORDERS.replace('path = "o.csv"', ""), "tables.orders: give either path or database."),
+        (
+            HEAD + ORDERS.replace('path = "o.csv"', 'database = "sqlite:///x"'),
+            "tables.orders: with database, give either table or query.",
+        ),
+        (
+            HEAD + ORDERS + ORDERS.replace("orders", "order"),
+            "[tables.order]: there is no such table. Did you mean 'orders'?",
+        ),
+        (
+            HEAD + ORDERS.replace("ordered_at", "orderd_at"),
+            "[tables.orders] columns has no 'orderd_at'. Did you mean 'ordered_at'?",
+        ),
+        (
+            HEAD + ORDERS.replace(', amount = "a"', ""),
+            "[tables.orders] columns lacks 'amount' (what it came to; returns are negative), which is required.",
+        ),
+        (
+            HEAD + '[tables.payments]\npath = "p.csv"\ncolumns = { customer_id = "c", paid_at = "d", amount = "a" }\n',
+            "a project needs at least one of the tables orders, subscriptions, invoices, panel; got payments.",
+        ),
+    ],
+)
+def test_each_mistake_is_said_in_one_sentence_with_what_is_right(tmp_path: Path, text: str, fault: str) -> None:
+    assert fault in faults(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("column", "fault"),
+    [
+        ('margin = { sqll = "x" }', "margin: unknown key 'sqll'. Did you mean 'sql'?"),
+        ('promised_at = { colum = "x", format = "%d" }', "promised_at: unknown key 'colum'. Did you mean 'column'?"),
+        ('promised_at = { column = "x", fmt = "%d" }', "promised_at: unknown key 'fmt'. Did you mean 'format'?"),
+        ('margin = { sql = "" }', "margin: sql must be a text in quotes, got ''."),
+        (
+            'margin = { column = "x", format = "%d" }',
+            "margin: a format is for times, and this is none; name the column in quotes.",
+        ),
+        (
+            "margin = 5",
+            'margin: expected a column\'s name in quotes, { sql = "…" }, or { column = "…", format = "…" }; got 5.',
+        ),
+        (
+            'margin = { sql = "a", column = "b", format = "c" }',
+            'margin: expected a column\'s name in quotes, { sql = "…" }, or { column = "…", format = "…" }; '
+            "got sql, column, format.",
+        ),
+    ],
+)
+def test_a_wrong_column_source_is_one_fault(tmp_path: Path, column: str, fault: str) -> None:
+    assert faults(tmp_path, with_orders_column(column)) == [f"[tables.orders] {fault}"]
+
+
+def test_attributes_belong_to_tables_that_may_have_them(tmp_path: Path) -> None:
+    assert faults(tmp_path, with_orders_column('attributes = ["x"]'))[0].startswith(
+        "[tables.orders] columns has no 'attributes'."
+    )
+    customers = '[tables.customers]\npath = "c.csv"\ncolumns = { customer_id = "c", attributes = "x" }\n'
+    assert faults(tmp_path, HEAD + ORDERS + customers) == [
+        '[tables.customers] attributes: expected a list of column names, e.g. ["Region", "Tier"]; got \'x\'.'
+    ]
+
+
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    text = (HEAD + ORDERS).replace("EUR", "eur").replace("ordered_at", "at") + "[churn]\nhorizon_days = 0\n"
+    assert len(faults(tmp_path, text)) == 4  # currency, unknown at, lacking ordered_at, horizon
+
+
+def test_the_faults_speak_chinese_as_well(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(HEAD + ORDERS + "[churn]\nhorizon_days = 0\n")
+    with pytest.raises(ProjectError) as error:
+        load_project(tmp_path)
+    assert "churn.horizon_days：得到 0；应不小于 1。" in error.value.text.zh

@@ -1,0 +1,216 @@
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.catalogue import BY_NAME, FEATURES
+from features.errors import AsOfError, FactsError
+from features.simulation.write import write_company
+from features.snapshot import snapshot
+from features.sources import Facts, open_facts
+from tests.features.builders import Rows, facts_of, project_of, write_rows
+from tests.features.random_companies import AS_OF, CUSTOMERS, Company, companies
+
+NOW = AS_OF.replace(tzinfo=UTC)
+SIMULATED = ("orders", "customers", "invoices", "payments", "interactions")
+MONTHS = [datetime(2025, month, 1, tzinfo=UTC) for month in (2, 8, 12)]
+ORDERS: Rows = {
+    "orders": [
+        {"customer_id": "b", "ordered_at": datetime(2025, 5, 1), "amount": 5.0},
+        {"customer_id": "a", "ordered_at": datetime(2025, 6, 1), "amount": 7.0},
+    ]
+}
+
+few = settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+    """A simulated company of 400 customers over two years, up to the end of 2025."""
+    folder = tmp_path_factory.mktemp("simulated") / "company"
+    write_company(folder, 5, 400, 24, end=date(2026, 1, 1), cut_offs=())
+    columns = {name: pq.read_schema(folder / f"{name}.parquet").names for name in SIMULATED}
+    with open_facts(project_of(folder, columns, "parquet", "Europe/Berlin")) as facts:
+        yield facts
+
+
+@pytest.fixture(scope="module")
+def of_the_company(simulated: Facts) -> pa.Table:
+    return snapshot(simulated, MONTHS)
+
+
+# --- what it gives
+
+
+def test_a_row_is_a_customer_at_a_cut_off_and_every_feature_a_float() -> None:
+    with facts_of(ORDERS) as facts:
+        table = snapshot(facts, [datetime(2025, 7, 1, tzinfo=UTC), datetime(2025, 5, 15, tzinfo=UTC)])
+    assert table.schema.field("customer_id").type == pa.string()
+    assert table.schema.field("as_of").type == pa.timestamp("us", "UTC")
+    assert {field.type for field in list(table.schema)[2:]} == {pa.float64()}
+    assert table.select(["as_of", "customer_id", "spend_total"]).to_pylist() == [
+        {"as_of": datetime(2025, 5, 15, tzinfo=UTC), "customer_id": "b", "spend_total": 5},
+        {"as_of": datetime(2025, 7, 1, tzinfo=UTC), "customer_id": "a", "spend_total": 7},
+        {"as_of": datetime(2025, 7, 1, tzinfo=UTC), "customer_id": "b", "spend_total": 5},
+    ]
+
+
+def test_the_features_asked_for_come_alone_and_in_their_order() -> None:
+    wanted = [BY_NAME[name] for name in ("current_gap_ratio", "spend_total")]
+    with facts_of(ORDERS) as facts:
+        table = snapshot(facts, [NOW], features=wanted)
+    assert table.column_names == ["customer_id", "as_of", "current_gap_ratio", "spend_total"]
+
+
+def test_the_same_instant_in_two_time_zones_is_one_cut_off() -> None:
+    with facts_of(ORDERS) as facts:
+        table = snapshot(facts, [NOW, NOW.astimezone(timezone(timedelta(hours=8))), NOW])
+    assert table["customer_id"].to_pylist() == ["a", "b"]
+
+
+def test_before_the_first_fact_there_is_nobody() -> None:
+    with facts_of(ORDERS) as facts:
+        assert snapshot(facts, [datetime(2020, 1, 1, tzinfo=UTC)]).num_rows == 0
+
+
+@pytest.mark.parametrize(("customers", "rows"), [(["b"], ["b"]), (["b", "a", "b"], ["a", "b"]), (["z"], []), ([], [])])
+def test_only_the_customers_asked_for_are_computed(customers: list[str], rows: list[str]) -> None:
+    with facts_of(ORDERS) as facts:
+        assert snapshot(facts, [NOW], customers)["customer_id"].to_pylist() == rows
+        assert snapshot(facts, [NOW])["customer_id"].to_pylist() == ["a", "b"]
+
+
+def test_a_cut_off_without_a_time_zone_is_refused() -> None:
+    with facts_of(ORDERS) as facts, pytest.raises(AsOfError, match="2025-07-01 10:30:00 has no time zone"):
+        snapshot(facts, [AS_OF])
+
+
+def test_no_cut_off_is_refused() -> None:
+    with facts_of(ORDERS) as facts, pytest.raises(AsOfError, match="No cut-off was given"):
+        snapshot(facts, [])
+
+
+def test_tables_that_support_no_feature_are_named() -> None:
+    subscriptions = {"subscriptions": [{"customer_id": "a", "started_at": datetime(2025, 1, 1)}]}
+    with facts_of(subscriptions) as facts, pytest.raises(FactsError, match=r"it gives subscriptions\)\. Add orders"):
+        snapshot(facts, [NOW])
+
+
+def test_facts_made_for_tests_are_what_open_facts_gives(tmp_path: Path) -> None:
+    june = datetime(2025, 6, 20, 15, 30)
+    first = {"customer_id": "a", "ordered_at": june, "amount": 5.0, "category": "steel", "known_at": june}
+    company: Company = {
+        "orders": [
+            first,
+            {**first, "ordered_at": june + timedelta(hours=1), "category": None},
+            {**first, "ordered_at": datetime(2025, 5, 1), "known_at": AS_OF},
+        ],
+        "interactions": [{"customer_id": "b", "at": june, "kind": "survey", "score": 3.0}],
+    }
+    with open_facts(write_rows(tmp_path, company, "Asia/Shanghai")) as facts:
+        read = snapshot(facts, [NOW])
+    assert read["purchase_days_total"].to_pylist() == [2, 0]
+    with facts_of(company, "Asia/Shanghai") as facts:
+        assert snapshot(facts, [NOW]).select(read.column_names).equals(read)
+
+
+# --- one definition for every context
+
+
+@few
+@given(companies)
+def test_many_cut_offs_at_once_give_what_each_gives_alone(company: Company) -> None:
+    instants = [NOW - timedelta(days=200), NOW - timedelta(days=30), NOW, NOW + timedelta(days=40)]
+    with facts_of(company, "Asia/Shanghai") as facts:
+        alone = [snapshot(facts, [instant]) for instant in instants]
+        assert snapshot(facts, instants).equals(pa.concat_tables(alone))
+
+
+@few
+@given(companies)
+def test_a_customer_alone_has_its_row_of_the_batch_bit_for_bit(company: Company) -> None:
+    with facts_of(company, "Asia/Shanghai") as facts:
+        everybody = snapshot(facts, [NOW])
+        for customer in CUSTOMERS:
+            row = everybody.filter(pc.equal(everybody["customer_id"], customer))
+            assert snapshot(facts, [NOW], [customer]).equals(row)
+
+
+@few
+@given(companies, st.integers(0, 10**9).map(Random))
+def test_the_order_of_rows_does_not_matter(company: Company, random: Random) -> None:
+    shuffled = {table: random.sample(rows, len(rows)) for table, rows in company.items()}
+    with facts_of(company, "Asia/Shanghai") as facts:
+        one = snapshot(facts, [NOW])
+    with facts_of(shuffled, "Asia/Shanghai") as facts:
+        assert_close(one, snapshot(facts, [NOW]))
+
+
+def test_a_simulated_company_has_the_same_values_at_many_cut_offs_and_at_one(
+    simulated: Facts, of_the_company: pa.Table
+) -> None:
+    assert of_the_company.num_rows > 600
+    assert_close(of_the_company, pa.concat_tables([snapshot(simulated, [month]) for month in MONTHS]))
+
+
+def test_a_simulated_customer_alone_has_its_row_of_the_batch(simulated: Facts, of_the_company: pa.Table) -> None:
+    customers = sorted(set(of_the_company["customer_id"].to_pylist()))[::40]
+    rows = of_the_company.filter(pc.is_in(of_the_company["customer_id"], pa.array(customers)))
+    assert_close(rows, snapshot(simulated, MONTHS, customers))
+
+
+def assert_close(one: Any, two: Any) -> None:
+    assert one.select(["customer_id", "as_of"]).equals(two.select(["customer_id", "as_of"]))
+    for name in one.column_names[2:]:
+        np.testing.assert_allclose(one[name].to_numpy(), two[name].to_numpy(), rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+# --- what the catalogue promises of its values
+
+
+def broken_promises(table: pa.Table) -> list[str]:
+    """Values that are missing, infinite or out of range although the catalogue says that they cannot be."""
+    found = []
+    for feature in FEATURES:
+        values = table[feature.name].drop_null().to_numpy()
+        low, high = (
+            limit if limit is not None else other for limit, other in zip(feature.range, (-1e15, 1e15), strict=True)
+        )
+        if feature.missing is None and len(values) < table.num_rows:
+            found.append(f"{feature.name} is missing")
+        found += [f"{feature.name} is {value}" for value in values if not low - 1e-9 <= value <= high + 1e-9]
+    return found
+
+
+def test_the_values_of_a_simulated_company_keep_the_catalogues_promises(of_the_company: pa.Table) -> None:
+    assert broken_promises(of_the_company) == []
+
+
+def test_a_simulated_company_has_every_feature_with_more_than_one_value(of_the_company: pa.Table) -> None:
+    assert [n for n in of_the_company.column_names if len(of_the_company[n].drop_null().unique()) < 2] == []
+
+
+@settings(few, max_examples=25)
+@given(companies)
+def test_the_values_of_any_company_keep_the_catalogues_promises(company: Company) -> None:
+    with facts_of(company, "Asia/Shanghai") as facts:
+        assert broken_promises(snapshot(facts, [NOW])) == []
+
+
+def test_the_check_of_promises_finds_what_it_should() -> None:
+    sound = {f.name: [f.empty] for f in FEATURES}
+    table = pa.table({name: pa.array(value, pa.float64()) for name, value in sound.items()})
+    assert broken_promises(table) == []
+    broken = {"late_share_365d": 1.5, "spend_90d": None, "gap_mean_days": float("inf"), "days_late_change": -3.0}
+    for name, value in broken.items():
+        table = table.set_column(table.column_names.index(name), name, pa.array([value], pa.float64()))
+    assert broken_promises(table) == ["spend_90d is missing", "gap_mean_days is inf", "late_share_365d is 1.5"]

@@ -1,0 +1,140 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from features.catalogue import BY_NAME
+from tests.training.companies import FEATURES, learnable
+from training.models.churn import (
+    KINDS,
+    MONOTONE,
+    ROWS_PER_THREAD,
+    ChurnModel,
+    LogisticChurn,
+    XGBoostChurn,
+    _parameters,
+)
+
+ROWS = learnable(1_200)
+BOTH = pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+
+
+def fitted(rows: pd.DataFrame, features: tuple[str, ...] = FEATURES) -> dict[str, ChurnModel]:
+    churned = rows["churned"].to_numpy(dtype=np.float64)
+    return {
+        "xgboost": XGBoostChurn.fit(rows, churned, features, rounds=25, seed=1),
+        "logistic": LogisticChurn.fit(rows, churned, features),
+    }
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, ChurnModel]:
+    return fitted(ROWS)
+
+
+def bias(model: ChurnModel) -> float:
+    """What the model says of the average customer, read off the first row."""
+    row = ROWS.head(1)
+    return float(model.log_odds(row)[0] - model.contributions(row).sum())
+
+
+@BOTH
+def test_contributions_and_one_bias_add_up_to_the_log_odds(models: dict[str, ChurnModel], kind: str) -> None:
+    model = models[kind]
+    contributions = model.contributions(ROWS)
+    assert contributions.shape == (len(ROWS), len(FEATURES))
+    assert model.log_odds(ROWS) == pytest.approx(contributions.sum(axis=1) + bias(model), abs=1e-4)
+
+
+@BOTH
+def test_contributions_are_measured_from_the_average_customer(models: dict[str, ChurnModel], kind: str) -> None:
+    assert models[kind].contributions(ROWS).mean(axis=0) == pytest.approx(np.zeros(len(FEATURES)), abs=0.02)
+
+
+@BOTH
+def test_a_model_finds_what_is_there_to_be_found(models: dict[str, ChurnModel], kind: str) -> None:
+    new = learnable(1_200, seed=1)
+    assert roc_auc_score(new["churned"], models[kind].log_odds(new)) > 0.75
+
+
+@BOTH
+def test_a_saved_model_predicts_the_same_to_the_last_bit(
+    models: dict[str, ChurnModel], kind: str, tmp_path: Path
+) -> None:
+    models[kind].save(tmp_path)
+    loaded = KINDS[kind].load(tmp_path, FEATURES)
+    assert (loaded.log_odds(ROWS) == models[kind].log_odds(ROWS)).all()
+    assert (loaded.contributions(ROWS) == models[kind].contributions(ROWS)).all()
+
+
+@BOTH
+def test_other_columns_and_another_order_of_columns_change_nothing(models: dict[str, ChurnModel], kind: str) -> None:
+    turned = ROWS[list(FEATURES)[::-1]].assign(something_else=1.0)
+    assert (models[kind].log_odds(turned) == models[kind].log_odds(ROWS)).all()
+
+
+@BOTH
+def test_a_missing_column_is_refused_by_its_name(models: dict[str, ChurnModel], kind: str) -> None:
+    with pytest.raises(KeyError, match="gap_mean_days"):
+        models[kind].log_odds(ROWS.drop(columns="gap_mean_days"))
+
+
+@BOTH
+def test_a_customer_of_whom_nothing_is_known_gets_a_finite_answer(models: dict[str, ChurnModel], kind: str) -> None:
+    unknown = pd.DataFrame([[np.nan] * len(FEATURES)], columns=list(FEATURES))
+    assert np.isfinite(models[kind].log_odds(unknown)).all()
+    assert np.isfinite(models[kind].contributions(unknown)).all()
+
+
+@BOTH
+def test_a_feature_that_nobody_has_or_that_never_varies_carries_no_weight(kind: str) -> None:
+    rows = ROWS.assign(never=np.nan, always=3.0)
+    model = fitted(rows, (*FEATURES, "never", "always"))[kind]
+    assert np.isfinite(model.log_odds(rows)).all()
+    assert model.contributions(rows)[:, -2:] == pytest.approx(np.zeros((len(rows), 2)), abs=1e-12)
+
+
+def test_longer_silence_never_lowers_the_risk_and_more_purchases_never_raise_it(models: dict[str, ChurnModel]) -> None:
+    some = ROWS.head(100)
+    for name, sign in (("days_since_last_purchase", 1), ("purchase_days_total", -1)):
+        answers = [models["xgboost"].log_odds(some.assign(**{name: value})) for value in np.linspace(0, 200, 41)]
+        steps = np.diff(np.array(answers), axis=0) * sign
+        assert (steps >= -1e-6).all()
+        assert (steps > 0.01).any()
+
+
+def test_the_signs_that_are_held_are_those_of_features_of_the_catalogue() -> None:
+    assert MONOTONE.keys() <= BY_NAME.keys()
+    assert set(MONOTONE.values()) == {1, -1}
+
+
+def test_the_regression_does_not_extrapolate_without_bound(models: dict[str, ChurnModel]) -> None:
+    model = models["logistic"]
+    inside = model.log_odds(ROWS)
+    widest = inside.max() - inside.min()
+    far = pd.DataFrame([[1e12] * len(FEATURES), [-1e12] * len(FEATURES)], columns=list(FEATURES))
+    farther = far * 1e3
+    assert (np.abs(model.log_odds(far) - np.median(inside)) < 3 * widest).all()
+    assert (model.log_odds(far) == model.log_odds(farther)).all()
+
+
+def test_the_regression_thins_out_very_many_rows_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.models.churn.MOST_LOGISTIC_ROWS", 300)
+    thinned = LogisticChurn.fit(ROWS, ROWS["churned"].to_numpy(dtype=np.float64), FEATURES)
+    every_fourth = ROWS.iloc[::4]
+    assert (thinned.log_odds(ROWS) == fitted(every_fourth)["logistic"].log_odds(ROWS)).all()
+
+
+def test_the_same_seed_gives_the_same_trees_and_another_seed_gives_others(models: dict[str, ChurnModel]) -> None:
+    churned = ROWS["churned"].to_numpy(dtype=np.float64)
+    again, other = (XGBoostChurn.fit(ROWS, churned, FEATURES, rounds=25, seed=seed) for seed in (1, 2))
+    assert (again.log_odds(ROWS) == models["xgboost"].log_odds(ROWS)).all()
+    assert (other.log_odds(ROWS) != models["xgboost"].log_odds(ROWS)).any()
+
+
+def test_small_data_are_fitted_by_one_thread_and_large_data_by_more() -> None:
+    assert _parameters(FEATURES, 1, 1_000)["nthread"] == 1
+    assert _parameters(FEATURES, 1, 1_000 * ROWS_PER_THREAD)["nthread"] == os.cpu_count()

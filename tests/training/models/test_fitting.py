@@ -1,0 +1,60 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss
+
+from tests.training.companies import FEATURES, learnable
+from training.models.fitting import CANDIDATES, Fitted, _folds, baseline_probabilities, latest_rows
+
+ROWS, NEW = learnable(1_200), learnable(400, seed=1)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, Fitted]:
+    return {kind: fit(ROWS, FEATURES, 1) for kind, fit in CANDIDATES.items()}
+
+
+def test_held_out_customers_are_nobody_the_model_saw_and_stand_at_the_latest_cutoffs() -> None:
+    customers, as_of = ROWS["customer_id"].to_numpy(), ROWS["as_of"].to_numpy()
+    held_out = []
+    for fit, out in _folds(ROWS):
+        assert not set(customers[fit]) & set(customers[out])
+        assert set(as_of[out]) == {as_of.max()}
+        held_out += out.tolist()
+    assert sorted(held_out) == np.flatnonzero(as_of == as_of.max()).tolist()
+
+
+@pytest.mark.parametrize(("cutoffs", "latest"), [(1, 1), (2, 1), (4, 1), (8, 2), (24, 6)])
+def test_the_latest_rows_are_those_of_a_quarter_of_the_cutoffs_and_at_least_one(cutoffs: int, latest: int) -> None:
+    frame = pd.DataFrame({"as_of": pd.date_range("2025-01-01", periods=cutoffs, tz="UTC").repeat(3)})
+    assert latest_rows(frame).tolist() == [False] * 3 * (cutoffs - latest) + [True] * 3 * latest
+
+
+@pytest.mark.parametrize("kind", CANDIDATES)
+def test_probabilities_are_calibrated_on_customers_that_nobody_saw(fitted: dict[str, Fitted], kind: str) -> None:
+    probability = fitted[kind].probability(NEW)
+    assert ((probability > 0) & (probability < 1)).all()
+    assert probability.mean() == pytest.approx(NEW["churned"].mean(), abs=0.06)
+
+
+def test_the_number_of_rounds_is_found_and_kept(fitted: dict[str, Fitted]) -> None:
+    assert 1 < (fitted["xgboost"].rounds or 0) < 300
+    assert fitted["logistic"].rounds is None
+
+
+@pytest.mark.parametrize("kind", CANDIDATES)
+def test_the_held_out_loss_is_what_new_customers_show(fitted: dict[str, Fitted], kind: str) -> None:
+    assert fitted[kind].held_out_log_loss == pytest.approx(
+        log_loss(NEW["churned"], fitted[kind].probability(NEW)), abs=0.05
+    )
+
+
+def test_baselines_learn_from_the_latest_cutoffs_only() -> None:
+    latest = ROWS[ROWS["as_of"] == ROWS["as_of"].max()]
+    found = baseline_probabilities(ROWS, NEW)
+    assert list(found) == ["base_rate", "recency", "number_of_purchases"]
+    assert found["base_rate"] == pytest.approx(np.full(len(NEW), latest["churned"].mean()))
+    by_silence = np.argsort(NEW["days_since_last_purchase"].to_numpy())
+    assert (np.diff(found["recency"][by_silence]) >= 0).all()
+    turned = ROWS.assign(churned=np.where(ROWS["as_of"] == ROWS["as_of"].max(), ROWS["churned"], 1))
+    assert (baseline_probabilities(turned, NEW)["recency"] == found["recency"]).all()

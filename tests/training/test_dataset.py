@@ -1,0 +1,154 @@
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.catalogue import catalogue_hash
+from features.errors import AsOfError, ModelError, NotEnoughDataError, ProjectError
+from features.project import load_project
+from features.sources import open_facts
+from tests.training.companies import company, utc
+from training.dataset import (
+    LABEL,
+    active_rows,
+    check_as_of,
+    check_enough,
+    check_outcome_known,
+    labelled_snapshots,
+    model_features,
+    span,
+    training_features,
+)
+from training.models.calibration import Calibrator
+from training.models.churn import LogisticChurn
+from training.models.stored import ModelFacts, StoredModel
+
+ORDERS = [
+    ("A", "2025-01-01", "10"),
+    ("A", "2025-02-20", "10"),
+    ("A", "2025-03-10", "10"),
+    ("B", "2025-02-01", "10"),
+    ("C", "2024-11-01", "10"),
+    ("D", "2025-03-02", "10"),
+    ("E", "2024-12-31", "10"),
+]
+CUTOFF = utc(2025, 3, 1)
+
+
+def outcomes(customers: int, left: int) -> pd.DataFrame:
+    ids = [f"C{i:04}" for i in range(customers)]
+    return pd.DataFrame({"customer_id": ids, LABEL: (np.arange(customers) < left).astype(int)})
+
+
+def test_a_labelled_snapshot_has_one_row_per_active_customer_with_what_came_true(tmp_path: Path) -> None:
+    with open_facts(company(tmp_path, ORDERS)) as facts:
+        frame = labelled_snapshots(facts, [CUTOFF], utc(2025, 6, 1), training_features(facts))
+    # C bought last 120 days ago and is no longer active; D comes after the cut-off; E's last purchase is 60 days ago.
+    assert frame["customer_id"].tolist() == ["A", "B", "E"]
+    assert frame[LABEL].tolist() == [0, 1, 1]
+    assert frame["days_since_last_purchase"].tolist() == [9.0, 28.0, 60.0]
+    assert frame["purchase_days_total"].tolist() == [2.0, 1.0, 1.0]
+    assert (frame.drop(columns=["customer_id", "as_of", LABEL]).dtypes == np.float64).all()
+
+
+def test_a_customer_is_active_to_the_last_day_and_never_without_a_purchase() -> None:
+    frame = pd.DataFrame({"customer_id": list("ABCD"), "days_since_last_purchase": [0.0, 60.0, 61.0, np.nan]})
+    assert active_rows(frame, 60)["customer_id"].tolist() == ["A", "B"]
+
+
+def test_enough_means_a_hundred_customers_and_thirty_of_each_kind() -> None:
+    check_enough(outcomes(100, 30), 90)
+    check_enough(outcomes(100, 70), 90)
+    for customers, left in ((99, 40), (100, 29), (100, 71), (0, 0)):
+        with pytest.raises(NotEnoughDataError):
+            check_enough(outcomes(customers, left), 90)
+
+
+def test_too_little_is_told_with_its_numbers_in_both_languages() -> None:
+    with pytest.raises(NotEnoughDataError) as refused:
+        check_enough(outcomes(120, 7), 90)
+    assert (
+        "120 active customers, of whom 7 were seen to stay silent for 90 days and 113 to buy again"
+        in refused.value.text.en
+    )
+    assert "120 位活跃客户，其中 7 位出现过 90 天沉默，113 位再次购买" in refused.value.text.zh
+
+
+def test_the_same_customer_seen_many_times_counts_once() -> None:
+    once = outcomes(60, 30)
+    with pytest.raises(NotEnoughDataError, match="60 active customers"):
+        check_enough(pd.concat([once, once, once]), 90)
+
+
+def test_the_span_runs_from_the_first_order_to_the_last(tmp_path: Path) -> None:
+    with open_facts(company(tmp_path, ORDERS)) as facts:
+        assert span(facts) == (utc(2024, 11, 1), utc(2025, 3, 10))
+
+
+@pytest.mark.parametrize(
+    ("as_of", "holds"),
+    [
+        (utc(2024, 11, 1), False),
+        (utc(2024, 11, 2), True),
+        (utc(2025, 3, 11), True),
+        (utc(2025, 4, 10), True),
+        (utc(2025, 4, 11), False),
+    ],
+)
+def test_as_of_must_lie_after_the_first_order_and_at_most_a_month_after_the_last(
+    tmp_path: Path, as_of: datetime, holds: bool
+) -> None:
+    with open_facts(company(tmp_path, ORDERS)) as facts:
+        if holds:
+            check_as_of(facts, as_of)
+            return
+        with pytest.raises(AsOfError) as refused:
+            check_as_of(facts, as_of)
+    assert "orders run from 2024-11-01 to 2025-03-10" in refused.value.text.en
+    assert "订单从 2024-11-01 到 2025-03-10" in refused.value.text.zh
+
+
+def test_an_outcome_is_known_when_the_facts_reach_to_the_end_of_the_horizon(tmp_path: Path) -> None:
+    with open_facts(company(tmp_path, ORDERS)) as facts:
+        check_outcome_known(facts, utc(2025, 2, 9), 30)
+        with pytest.raises(AsOfError) as refused:
+            check_outcome_known(facts, utc(2025, 2, 10), 30)
+    assert "Choose a cut-off no later than 2025-02-09." in refused.value.text.en
+    assert "请选择不晚于 2025-02-09 的截止时间" in refused.value.text.zh
+
+
+def test_a_project_without_orders_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "panel.csv").write_text("customer_id,label\nA,1\nB,0\n")
+    (tmp_path / "retinue.toml").write_text(
+        '[project]\nname = "P"\ncurrency = "EUR"\n[tables.panel]\npath = "panel.csv"\n'
+        '[tables.panel.columns]\ncustomer_id = "customer_id"\nlabel = "label"\n'
+    )
+    with open_facts(load_project(tmp_path)) as facts, pytest.raises(ProjectError) as refused:
+        training_features(facts)
+    assert "learnt from orders, and the project gives none (it gives panel)" in refused.value.text.en
+    assert "需要订单数据" in refused.value.text.zh
+
+
+def stored_model(features: tuple[str, ...], fingerprint: str) -> StoredModel:
+    facts = ModelFacts("logistic", features, fingerprint, "2025-03-01T00:00:00+00:00", 30, 60, {})
+    return StoredModel(facts, LogisticChurn(features, {}), Calibrator(1.0, 0.0, ()))
+
+
+def test_a_model_gets_its_own_features_in_its_own_order_or_is_refused(tmp_path: Path) -> None:
+    with open_facts(company(tmp_path, ORDERS)) as facts:
+        turned = training_features(facts)[::-1]
+        model = stored_model(tuple(f.name for f in turned), catalogue_hash(turned))
+        assert model_features(model, facts) == turned
+
+        renamed = stored_model((*model.facts.features, "days_late_mean_365d"), "0")
+        with pytest.raises(ModelError) as refused:
+            model_features(renamed, facts)
+        assert "(missing: days_late_mean_365d)" in refused.value.text.en
+        assert "（缺少：days_late_mean_365d）" in refused.value.text.zh
+
+        changed = replace(model, facts=replace(model.facts, catalogue_hash="another"))
+        with pytest.raises(ModelError, match="train again"):
+            model_features(changed, facts)

@@ -1,0 +1,162 @@
+"""From files to answers, through the command line and the HTTP port, as a user goes."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+
+from features.simulation.write import write_company
+from serving.demo.demos import project_text
+from serving.schemas import SCORES_SCHEMA
+from tests.whole.company import command, environment, files_below, retinue
+
+AS_OF = "2026-07-01"
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated trading company of 500 customers, trained and scored by commands."""
+    folder = tmp_path_factory.mktemp("company")
+    write_company(folder / "facts", seed=3, customers=500, months=30, end=date(2026, 7, 1))
+    (folder / "retinue.toml").write_text(project_text("trading"))
+    for arguments in (("train",), ("score", "--out", folder / "scores")):
+        ended = retinue(*arguments, "--project", folder, "--as-of", AS_OF)
+        assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(company: Path) -> Iterator[str]:
+    """The address of `retinue serve`, running in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        command("serve", "--project", company, "--port", str(port)), env=environment(), stdout=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                httpx.get(f"{address}/healthz", timeout=1)
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def as_json(value: Any) -> Any:
+    """A value of the Parquet file as JSON writes it."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else value
+
+
+def rows(company: Path) -> list[dict[str, Any]]:
+    return [
+        {name: as_json(value) for name, value in row.items()}
+        for row in pq.read_table(company / "scores" / "scores.parquet").to_pylist()
+    ]
+
+
+def test_every_customer_of_the_facts_is_in_the_scores(company: Path) -> None:
+    scores = pq.read_table(company / "scores" / "scores.parquet")
+    customers = pq.read_table(company / "facts" / "customers.parquet")
+
+    assert scores.schema.equals(SCORES_SCHEMA)
+    assert sorted(scores["customer_id"].to_pylist()) == sorted(customers["customer_id"].to_pylist())
+
+
+def test_the_api_answers_every_customer_exactly_as_the_file_has_it(company: Path, server: str) -> None:
+    with httpx.Client(base_url=server) as client:
+        for row in rows(company):
+            answer = client.get(f"/v1/customers/{row['customer_id']}")
+            assert answer.status_code == 200
+            assert answer.json() == row
+            assert list(answer.json()) == SCORES_SCHEMA.names
+
+
+def test_a_batch_look_up_and_the_list_give_the_same_rows(company: Path, server: str) -> None:
+    expected = {row["customer_id"]: row for row in rows(company)}
+    with httpx.Client(base_url=server) as client:
+        looked_up = client.post("/v1/customers:lookup", json={"customer_ids": [*expected][:400] + ["nobody"]}).json()
+        assert looked_up["not_found"] == ["nobody"]
+        assert looked_up["customers"] == list(expected.values())[:400]
+
+        listed: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while cursor is not None or not listed:
+            page = client.get(
+                "/v1/customers",
+                params={"sort": "-expected_profit", "limit": 90, "cursor": cursor or ""} if cursor else {"limit": 90},
+            ).json()
+            listed += page["customers"]
+            cursor = page["next_cursor"]
+    assert {row["customer_id"]: row for row in listed} == expected
+    profits = [row["expected_profit"] for row in listed if row["expected_profit"] is not None]
+    assert profits == sorted(profits, reverse=True)
+
+
+def test_payment_and_service_are_among_the_reasons(company: Path) -> None:
+    families = {reason["family"] for row in rows(company) for reason in row["reasons"]}
+
+    assert {"payment", "service", "habit"} <= families
+
+
+def test_risk_is_a_probability_with_its_interval_or_a_reason_why_not(company: Path) -> None:
+    for row in rows(company):
+        if row["churn_probability"] is None:
+            assert row["abstained_because"]["en"]
+            assert row["abstained_because"]["zh"]
+            assert row["reasons"] == []
+        else:
+            assert 0 <= row["churn_probability_low"] <= row["churn_probability"] <= row["churn_probability_high"] <= 1
+            assert row["abstained_because"] is None
+
+
+def test_scoring_again_changes_nothing(company: Path) -> None:
+    before = files_below(company / "scores")
+
+    again = retinue("score", "--project", company, "--as-of", AS_OF, "--out", company / "scores")
+
+    assert again.returncode == 0, again.stderr
+    assert files_below(company / "scores") == before
+
+
+def test_features_of_several_dates_go_into_one_file(company: Path, tmp_path: Path) -> None:
+    out = tmp_path / "features.parquet"
+
+    ended = retinue("features", "--project", company, "--as-of", "2026-01-01", "--as-of", "2026-04-01", "--out", out)
+
+    assert ended.returncode == 0, ended.stderr
+    table = pq.read_table(out)
+    assert {f"{t:%Y-%m-%d %H:%M}" for t in table["as_of"].to_pylist()} == {"2025-12-31 23:00", "2026-03-31 22:00"}
+    assert f"{table.num_rows:,} rows of {table.num_columns - 2} features" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("Segment sizes", "Contact first", "expected profit")), ("zh", ("细分规模", "优先联系", "预期利润"))],
+)
+def test_the_summary_speaks_the_readers_language(
+    company: Path, tmp_path: Path, language: str, words: tuple[str, ...]
+) -> None:
+    ended = retinue("score", "--project", company, "--as-of", AS_OF, "--out", tmp_path, language=language)
+
+    assert ended.returncode == 0, ended.stderr
+    assert [word for word in words if word not in ended.stdout] == []
+
+
+def test_an_evaluation_that_would_look_ahead_is_refused(company: Path) -> None:
+    ended = retinue("evaluate", "--project", company, "--as-of", "2026-04-01")
+
+    assert ended.returncode == 2
+    assert "look ahead" in ended.stderr
