@@ -171,7 +171,7 @@ def _unreachable(url: str, fault: object) -> FactsError:
             "无法打开数据库 {url}：{fault}。请检查地址、数据库是否在运行，以及访问权限。",
         ),
         url=display_name(url),
-        fault=str(fault).strip().rstrip("."),
+        fault=str(fault).strip().split("\n")[0].rstrip("."),
     )
 
 
@@ -183,5 +183,5 @@ def _refused(source: TableSource, fault: object) -> FactsError:
         ),
         url=display_name(str(source.database)),
         what=source.table or source.query,
-        fault=str(fault).strip().rstrip("."),
+        fault=str(fault).strip().split("\n")[0].rstrip("."),
     )

@@ -119,7 +119,7 @@ def model_features(model: StoredModel, facts: Facts) -> tuple[Feature, ...]:
                 " tables and columns as in training, or train again with 'retinue train'.",
                 "模型训练所用的特征与项目现有的不同（缺少：{missing}）。请提供与训练时相同的表和列，或用“retinue train”重新训练。",
             ),
-            missing=", ".join(missing) or "–",
+            missing=", ".join(missing) or Text("none, but their definitions have changed", "无，但定义已改变"),
         )
     return chosen
 

@@ -51,7 +51,11 @@ def model_name(project: Project, purpose: str) -> str:
 
 @contextmanager
 def tracking(project: Project) -> Iterator["MlflowClient"]:
-    """MLflow set up for a project; its storage faults come out as StorageError."""
+    """MLflow set up for a project, and back as it was afterwards; its storage faults come out as StorageError.
+
+    MLflow writes the store that is set into ``MLFLOW_TRACKING_URI``: left there, it would be taken for the wish of the
+    user and the next project of this process would land in the store of the last.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own deprecations are not the reader's concern
@@ -60,8 +64,9 @@ def tracking(project: Project) -> Iterator["MlflowClient"]:
 
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
+        wished = os.environ.get("MLFLOW_TRACKING_URI")
         try:
-            mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or _default_store(project))
+            mlflow.set_tracking_uri(wished or _default_store(project))
             yield mlflow.MlflowClient()
         except (MlflowException, sqlite3.Error, OSError) as fault:
             if "is full" in str(fault) or "No space left" in str(fault):
@@ -75,6 +80,8 @@ def tracking(project: Project) -> Iterator["MlflowClient"]:
                 fault=str(fault).splitlines()[0],
                 workspace=project.workspace,
             ) from fault
+        finally:
+            mlflow.set_tracking_uri(wished)  # type: ignore[arg-type]  # None puts MLflow back to its default
 
 
 def _default_store(project: Project) -> str:
@@ -88,7 +95,11 @@ def _default_store(project: Project) -> str:
             fresh = Path(folder) / "mlflow.db"
             MlflowClient(f"sqlite:///{fresh}").search_experiments(max_results=1)
             fresh.replace(final)
-    return f"sqlite:///{final}"
+    return _own_store(project)
+
+
+def _own_store(project: Project) -> str:
+    return f"sqlite:///{project.workspace / 'mlflow.db'}"
 
 
 def _experiment(project: Project, client: "MlflowClient", purpose: str) -> str:
@@ -97,7 +108,7 @@ def _experiment(project: Project, client: "MlflowClient", purpose: str) -> str:
     found = client.get_experiment_by_name(name)
     if found:
         return str(found.experiment_id)
-    local = not os.environ.get("MLFLOW_TRACKING_URI")
+    local = client.tracking_uri == _own_store(project)
     place = (project.workspace / "mlflow-artifacts" / model_name(project, purpose)).as_uri() if local else None
     return str(client.create_experiment(name, artifact_location=place))
 

@@ -68,8 +68,8 @@ def init(directory: Directory, force: Force = False, language: LanguageOption = 
         say(f"• {explanation.of(language)}")
     say(
         Text(
-            "Look at each guess in {file}, then run: retinue check --project {folder}",
-            "请核对 {file} 中的每项猜测，然后运行：retinue check --project {folder}",
+            "Look at each guess in {file}, then run:\n  retinue check --project {folder}",
+            "请核对 {file} 中的每项猜测，然后运行：\n  retinue check --project {folder}",
         ).format(file=target, folder=directory)
     )
 

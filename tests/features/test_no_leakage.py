@@ -107,7 +107,8 @@ def other_rows(company: Company, random: Random) -> Company:
 
 def _moved_into_the_future(table: str, row: Row, number: int, random: Random) -> Row:
     """A copy of a row that happened, or became known, at the cut-off or later."""
-    moved = {**row, random.choice([TABLES[table].occurred_at, "known_at"]): later(random)}
+    clock = random.choice([TABLES[table].occurred_at or "known_at", "known_at"])
+    moved = {**row, clock: later(random)}
     if table in IDS:
         moved[IDS[table][0]] = f"new-{number}"
     return _with_other_values(moved, random) if random.random() < 0.5 else moved

@@ -126,33 +126,33 @@ def test_facts_made_for_tests_are_what_open_facts_gives(tmp_path: Path) -> None:
 # --- one definition for every context
 
 
+def snapshots(company: Company, *asked: tuple[list[datetime], list[str] | None]) -> list[pa.Table]:
+    """A snapshot of the same facts for each pair of cut-offs and customers."""
+    with facts_of(company, "Asia/Shanghai") as facts:
+        return [snapshot(facts, instants, customers) for instants, customers in asked]
+
+
 @few
 @given(companies)
 def test_many_cut_offs_at_once_give_what_each_gives_alone(company: Company) -> None:
     instants = [NOW - timedelta(days=200), NOW - timedelta(days=30), NOW, NOW + timedelta(days=40)]
-    with facts_of(company, "Asia/Shanghai") as facts:
-        alone = [snapshot(facts, [instant]) for instant in instants]
-        assert snapshot(facts, instants).equals(pa.concat_tables(alone))
+    together, *alone = snapshots(company, (instants, None), *(([instant], None) for instant in instants))
+    assert together.equals(pa.concat_tables(alone))
 
 
 @few
 @given(companies)
 def test_a_customer_alone_has_its_row_of_the_batch_bit_for_bit(company: Company) -> None:
-    with facts_of(company, "Asia/Shanghai") as facts:
-        everybody = snapshot(facts, [NOW])
-        for customer in CUSTOMERS:
-            row = everybody.filter(pc.equal(everybody["customer_id"], customer))
-            assert snapshot(facts, [NOW], [customer]).equals(row)
+    everybody, *alone = snapshots(company, ([NOW], None), *(([NOW], [customer]) for customer in CUSTOMERS))
+    for customer, row in zip(CUSTOMERS, alone, strict=True):
+        assert row.equals(everybody.filter(pc.equal(everybody["customer_id"], customer)))
 
 
 @few
 @given(companies, st.integers(0, 10**9).map(Random))
 def test_the_order_of_rows_does_not_matter(company: Company, random: Random) -> None:
     shuffled = {table: random.sample(rows, len(rows)) for table, rows in company.items()}
-    with facts_of(company, "Asia/Shanghai") as facts:
-        one = snapshot(facts, [NOW])
-    with facts_of(shuffled, "Asia/Shanghai") as facts:
-        assert_close(one, snapshot(facts, [NOW]))
+    assert_close(*snapshots(company, ([NOW], None)), *snapshots(shuffled, ([NOW], None)))
 
 
 def test_a_simulated_company_has_the_same_values_at_many_cut_offs_and_at_one(
@@ -202,8 +202,8 @@ def test_a_simulated_company_has_every_feature_with_more_than_one_value(of_the_c
 @settings(few, max_examples=25)
 @given(companies)
 def test_the_values_of_any_company_keep_the_catalogues_promises(company: Company) -> None:
-    with facts_of(company, "Asia/Shanghai") as facts:
-        assert broken_promises(snapshot(facts, [NOW])) == []
+    [table] = snapshots(company, ([NOW], None))
+    assert broken_promises(table) == []
 
 
 def test_the_check_of_promises_finds_what_it_should() -> None:

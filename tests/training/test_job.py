@@ -1,5 +1,6 @@
 """Whole trainings of a shop of 240 customers: from a file of orders to the model that serves."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -197,6 +198,10 @@ def test_two_projects_share_nothing(project: Project, training: Training, again:
         places = [str(place) for (place,) in tell(one, "SELECT artifact_uri FROM runs")]
         assert len(places) == 2
         assert all(place.startswith(one.workspace.as_uri()) for place in places)
+
+
+def test_the_environment_is_as_it_was_before_the_training(training: Training) -> None:
+    assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
 def test_a_model_that_is_no_better_than_a_baseline_is_recorded_but_does_not_serve(
