@@ -73,7 +73,7 @@ def _column_faults(name: str, columns: dict[str, Any]) -> list[Text]:
 
 
 ATTRIBUTES = "attributes"
-_AT_COLUMN = Text("[tables.{name}] {column}: {fault}", "[tables.{name}] {column}：{fault}")
+_AT_COLUMN = Text("[tables.{name}] {column}: {fault}", "[tables.{name}] 的 {column}：{fault}")
 _SOURCE_FORMS = Text(
     'expected a column\'s name in quotes, {{ sql = "…" }}, or {{ column = "…", format = "…" }}; got {got}',
     '应为带引号的列名、{{ sql = "…" }} 或 {{ column = "…", format = "…" }}；得到 {got}',

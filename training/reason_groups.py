@@ -286,6 +286,7 @@ GROUPS: tuple[Group, ...] = (
         "payment",
         (
             "open_balance",
+            "open_balance_current",
             "overdue_balance",
             "overdue_balance_1_30d",
             "overdue_balance_31_60d",
@@ -293,6 +294,8 @@ GROUPS: tuple[Group, ...] = (
             "overdue_balance_over_90d",
             "oldest_overdue_days",
             "dso_90d",
+            "receivables_turnover_365d",
+            "collection_effectiveness_90d",
             "overdue_of_open_share",
         ),
         Text("What the customer owes.", "客户的欠款情况。"),

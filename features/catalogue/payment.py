@@ -79,6 +79,11 @@ FEATURES = (
         "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 0), 0)", "currency",
         Text("Overdue balance", "逾期余额"), empty=0, needs=(SETTLED,),
     ),
+    Feature(
+        "open_balance_current", "payment", "bills",
+        "coalesce(sum(open_amount) FILTER (WHERE overdue_days = 0), 0)", "currency",
+        Text("Open balance that is not yet due", "未到期的未结余额"), empty=0, needs=(SETTLED,),
+    ),
     *(
         Feature(
             f"overdue_balance_{bucket}", "payment", "bills",
@@ -101,6 +106,32 @@ FEATURES = (
         "90E0 * sum(open_amount) / nullif(sum(amount) FILTER (WHERE issued_age_days <= 90), 0)", "days",
         Text("Days sales outstanding, over the last 90 days' invoices", "应收账款周转天数（最近 90 天发票）"),
         missing=Text("no invoice in the last 90 days", "最近 90 天没有发票"), needs=(SETTLED,),
+    ),
+    Feature(
+        "receivables_turnover_365d", "payment", "bills",
+        "2E0 * sum(amount) FILTER (WHERE issued_age_days <= 365)"
+        " / nullif(sum(open_amount) + coalesce(sum(amount) FILTER ("
+        "WHERE issued_age_days > 365 AND (NOT is_settled OR settled_age_days <= 365)), 0), 0)",
+        "times per year",
+        Text(
+            "Receivables turnover: invoiced in 365 days over the mean of what was open at their start and end",
+            "应收账款周转率：365 天开票额与期初、期末未结余额均值之比",
+        ),
+        missing=Text("no invoice in the last 365 days, or nothing open at their start and end", "最近 365 天没有发票，或期初期末均无未结余额"),
+        needs=(SETTLED,),
+    ),
+    Feature(
+        "collection_effectiveness_90d", "payment", "bills",
+        "sum(amount) FILTER (WHERE settled_age_days <= 90)"
+        " / nullif(coalesce(sum(amount) FILTER (WHERE settled_age_days <= 90), 0)"
+        " + coalesce(sum(open_amount) FILTER (WHERE overdue_days > 0), 0), 0)",
+        "share",
+        Text(
+            "Collection effectiveness index: settled in the last 90 days over that and what is overdue now",
+            "收款有效性指数：最近 90 天结清额占其与当前逾期余额之和的比例",
+        ),
+        missing=Text("nothing was settled in the last 90 days", "最近 90 天没有结清的发票"), range=(0, 1),
+        needs=(SETTLED,),
     ),
     Feature(
         "overdue_of_open_share", "payment", "features", "overdue_balance / nullif(open_balance, 0)", "share",

@@ -112,6 +112,7 @@ EXPECTED: Values = {
     "late_amount_share_365d": 3360 / 4360,
     "disputed_share_365d": 1 / 4,
     "open_balance": 100 + 60 + 300 + 400 + 800,
+    "open_balance_current": 800,
     "overdue_balance": 100 + 60 + 300 + 400,
     "overdue_balance_1_30d": 400,
     "overdue_balance_31_60d": 300,
@@ -119,6 +120,8 @@ EXPECTED: Values = {
     "overdue_balance_over_90d": 100,
     "oldest_overdue_days": 142,
     "dso_90d": 90 * 1660 / (500 + 400 + 800 + 300),
+    "receivables_turnover_365d": 5160 / ((700 + 1660) / 2),  # paid-old was open a year before
+    "collection_effectiveness_90d": 2300 / (2300 + 860),
     "overdue_of_open_share": 860 / 1660,
     # service
     "complaints_90d": 1,
@@ -166,7 +169,14 @@ def test_a_prospect_who_never_did_anything_has_zero_counts_and_the_rest_missing(
 def test_features_that_are_zero_when_nothing_happened() -> None:
     counted = ("purchase_days_", "spend_", "categories_", "overdue_balance", "complaints_", "contacts_")
     derived = {"purchase_days_per_year", "purchase_days_change_90d", "spend_change_90d", "purchase_days_30d_of_90d"}
-    others = {"margin_365d", "returned_amount_365d", "invoices_365d", "open_balance", "oldest_overdue_days"}
+    others = {
+        "open_balance",
+        "open_balance_current",
+        "margin_365d",
+        "returned_amount_365d",
+        "invoices_365d",
+        "oldest_overdue_days",
+    }
     zero = {n for n in BY_NAME if n.startswith(counted)} - derived | others
     assert {f.name: f.empty for f in FEATURES if f.empty is not None} == dict.fromkeys(zero, 0)
 

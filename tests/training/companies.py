@@ -56,24 +56,33 @@ def company(
     return load_project(folder)
 
 
-def shop(folder: Path, seed: int, customers: int, *, name: str = "Shop", leaving: bool = True) -> Project:
-    """A shop whose customers have their own rhythm and, if ``leaving``, stop for good one day.
-
-    Without leaving, nobody's past tells anything about the future: each day each customer buys with the same chance.
-    The orders run from 2025-01-01 to 2025-12-31.
-    """
+def shop_orders(seed: int, customers: int) -> list[tuple[str, str, str]]:
+    """A year of orders of customers who have their own rhythm and stop for good one day; the last is of 2025-12-31."""
     generator = np.random.default_rng(seed)
-    rows: list[tuple[str, ...]] = []
+    rows = []
     for number in range(customers):
-        gap = generator.gamma(4, 5) + 4 if leaving else 25.0
-        end = min(generator.exponential(300), 365.0) if leaving else 365.0
+        gap = generator.gamma(4, 5) + 4
+        end = min(generator.exponential(300), 365.0)
         day = generator.uniform(0, gap)
         while day < end:
             ordered = utc(2025, 1, 1) + timedelta(days=float(day))
             rows.append((f"C{number:03}", f"{ordered:%Y-%m-%d %H:%M:%S}", f"{generator.gamma(3, 20):.2f}"))
-            day += generator.gamma(4, gap / 4) if leaving else generator.exponential(gap)
-    rows.append(("C000", "2025-12-31 12:00:00", "10.00"))
-    return company(folder, rows, name=name, horizon_days=30, active_within_days=90)
+            day += generator.gamma(4, gap / 4)
+    return [*rows, ("C000", "2025-12-31 12:00:00", "10.00")]
+
+
+def turned_round(orders: Sequence[tuple[str, str, str]], day: datetime) -> list[tuple[str, str, str]]:
+    """The same orders until a day on which the world turns: who bought lately stops, and who was silent comes back."""
+    before = [order for order in orders if order[1] < f"{day:%Y-%m-%d}"]
+    last = {customer: ordered for customer, ordered, _ in before}
+    lately = f"{day - timedelta(days=20):%Y-%m-%d}"
+    back = [(customer, f"{day + timedelta(days=5):%Y-%m-%d}", "50") for customer, at in last.items() if at < lately]
+    return [*before, *back, orders[-1]]
+
+
+def shop(folder: Path, seed: int, customers: int, *, name: str = "Shop") -> Project:
+    """A project over `shop_orders`: churn is 30 days of silence among those who bought in the last 90."""
+    return company(folder, shop_orders(seed, customers), name=name, horizon_days=30, active_within_days=90)
 
 
 def learnable(rows: int, seed: int = 0) -> pd.DataFrame:

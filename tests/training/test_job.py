@@ -20,7 +20,7 @@ from features.project import Project
 from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Text
-from tests.training.companies import company, shop, utc
+from tests.training.companies import company, shop, shop_orders, turned_round, utc
 from training.dataset import LEAST_CUSTOMERS, model_features
 from training.evaluation.metrics import Metrics
 from training.job import Training, beats_baselines, evaluate_champion, train
@@ -61,16 +61,18 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Training]:
 
 
 @pytest.fixture(scope="module")
-def senseless(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Training]:
-    """A shop where the past says nothing about the future."""
-    project = shop(tmp_path_factory.mktemp("senseless"), seed=1, customers=CUSTOMERS, name="Chance", leaving=False)
+def misled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Training]:
+    """A shop where all that was learnt before the test cut-off is wrong after it."""
+    orders = turned_round(shop_orders(1, CUSTOMERS), AS_OF - timedelta(days=30))
+    folder = tmp_path_factory.mktemp("misled")
+    project = company(folder, orders, name="Misled", horizon_days=30, active_within_days=90)
     return project, train(project, AS_OF)
 
 
 def features_at(project: Project, as_of: datetime) -> pd.DataFrame:
     with open_facts(project) as facts:
         chosen = model_features(champion_churn(project).stored, facts)
-        return snapshot(facts, [as_of], features=chosen).to_pandas()
+        return pd.DataFrame(snapshot(facts, [as_of], features=chosen).to_pandas())
 
 
 def tell(project: Project, sql: str) -> list[tuple[object, ...]]:
@@ -127,8 +129,9 @@ def test_mlflow_has_the_run_with_parameters_metrics_data_set_and_plots(project: 
     assert parameters.keys() >= {"seed", "cutoffs", "test_cutoff", "calibration_slope", "active_within_days"}
     for name, metrics in training.metrics.items():
         assert {metric: run.data.metrics[f"{name}.{metric}"] for metric in metrics.as_dict()} == metrics.as_dict()
+    assert run.inputs is not None
     [data_set] = run.inputs.dataset_inputs
-    assert "churned" in data_set.dataset.schema
+    assert "churned" in str(data_set.dataset.schema)
     assert "plots/churn.en.png" in plots
     assert run.data.tags["catalogue_hash"] == champion_churn(project).stored.facts.catalogue_hash
 
@@ -138,7 +141,7 @@ def test_the_registered_version_has_a_signature_of_numbers_and_the_alias(project
         import mlflow
 
         version = client.get_model_version_by_alias("shop-churn", "champion")
-        signature = mlflow.models.get_model_info(version.source).signature
+        signature = mlflow.models.get_model_info(str(version.source)).signature
     assert str(version.version) == training.version
     assert version.run_id == training.run_id
     assert [column.name for column in signature.inputs] == list(champion_churn(project).stored.facts.features)
@@ -205,14 +208,15 @@ def test_the_environment_is_as_it_was_before_the_training(training: Training) ->
 
 
 def test_a_model_that_is_no_better_than_a_baseline_is_recorded_but_does_not_serve(
-    senseless: tuple[Project, Training],
+    misled: tuple[Project, Training],
 ) -> None:
-    project, training = senseless
+    project, training = misled
+    assert training.metrics[training.chosen].log_loss > training.metrics["base_rate"].log_loss
     assert not training.promoted
-    assert tell(project, "SELECT name, version FROM model_versions WHERE name = 'chance-churn'") == [
-        ("chance-churn", 1)
+    assert tell(project, "SELECT name, version FROM model_versions WHERE name = 'misled-churn'") == [
+        ("misled-churn", 1)
     ]
-    assert tell(project, "SELECT alias FROM registered_model_aliases WHERE name = 'chance-churn'") == []
+    assert tell(project, "SELECT alias FROM registered_model_aliases WHERE name = 'misled-churn'") == []
     with pytest.raises(ModelError) as refused:
         champion_churn(project)
     assert "no version with the alias champion" in refused.value.text.en

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from training.labels import refuse_other_kinds, silence_labels
 CUTOFF, END, LATER = utc(2025, 3, 1), utc(2025, 3, 31), utc(2025, 6, 1)
 
 
-def bought(folder: Path, orders: list[tuple[str, ...]], known_before: datetime = LATER) -> set[str]:
+def bought(folder: Path, orders: Sequence[tuple[str, ...]], known_before: datetime = LATER) -> set[str]:
     with open_facts(company(folder, orders)) as facts:
         return {customer for _, customer in silence_labels(facts, [CUTOFF], 30, known_before).index}
 

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 FOLDS = 3
-LATEST_SHARE = 0.25
+LATEST_SHARE = 0.5
 
 Progress = Callable[[str], None]
 
@@ -112,7 +112,7 @@ def _held_out_rows(folds: list[tuple[Rows, Rows]]) -> Rows:
 
 
 def latest_rows(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Marks the rows of the latest quarter of the cut-offs."""
+    """Marks the rows of the later half of the cut-offs."""
     cutoffs = np.sort(frame["as_of"].unique())
     first = cutoffs[-max(1, round(len(cutoffs) * LATEST_SHARE))]
     return np.asarray(frame["as_of"] >= first)

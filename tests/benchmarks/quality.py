@@ -1,0 +1,174 @@
+"""How good the churn model is: against baselines on real purchases, and against the truth where it is simulated.
+
+CDNOW (real): trained on cut-offs whose labels end by 1997-12-31, judged on the cut-off 1998-03-31 with a horizon of 90
+days, among the 6,055 customers who bought in the last 180 days. The Complete Journey (real): judged on the last cut-off
+of the training. The trading company (simulated): judged beside the true probability of silence, which no model can
+beat but by chance.
+
+Run as ``python -m tests.benchmarks.quality [--only cdnow]``.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score
+
+from features.project import Project, load_project
+from features.sources import open_facts
+from features.text import Text
+from serving.demo import prepare
+from tests.benchmarks.report import Result, at_least, at_most, write
+from training.dataset import LABEL, labelled_snapshots, training_features
+from training.job import Evaluation, Training, evaluate_champion, train
+
+LEAST_AUC = 0.72
+MOST_CALIBRATION_ERROR = 0.05
+TRUTH_FILE = "facts/truth/silence.parquet"
+
+
+def cdnow(folder: Path) -> list[Result]:
+    """The protocol on the CDNOW master data."""
+    project = load_project(prepare("cdnow", folder))
+    training = train(project, _day(project, "1997-12-31"), _progress("cdnow"))
+    result = evaluate_champion(project, _day(project, "1998-03-31"))
+    rankings = result.ranking_auc
+    return [
+        *_last_cutoff("cdnow", training),
+        _exactly("cdnow 1998-03-31: customers", result.metrics.rows, "customers", 6055, 0),
+        _exactly("cdnow 1998-03-31: share that stays silent", result.metrics.churn_rate, "share", 0.616, 0.0005),
+        _exactly("cdnow 1998-03-31: AUC of recency alone", rankings["recency"], "AUC", 0.641, 0.0005),
+        _exactly(
+            "cdnow 1998-03-31: AUC of number of purchases alone", rankings["number_of_purchases"], "AUC", 0.712, 0.0005
+        ),
+        at_least("cdnow 1998-03-31: AUC of the champion", result.metrics.auc, "AUC", LEAST_AUC),
+        *_champion("cdnow 1998-03-31", result),
+    ]
+
+
+def retail(folder: Path) -> list[Result]:
+    """Every model on the last cut-off of The Complete Journey."""
+    project = load_project(prepare("retail", folder))
+    training = train(project, _day(project, "2018-01-01"), _progress("retail"))
+    others = [m.auc for name, m in training.metrics.items() if name in ("recency", "number_of_purchases")]
+    chosen = training.metrics[training.chosen]
+    return [
+        *_last_cutoff("retail", training),
+        at_least("retail: AUC of the champion over the better single feature", chosen.auc - max(others), "AUC", 0.0),
+        at_most("retail: calibration error of the champion", chosen.calibration_error, "share", MOST_CALIBRATION_ERROR),
+    ]
+
+
+def trading(folder: Path) -> list[Result]:
+    """The champion beside the truth of the simulated company, on customers and days it has not seen."""
+    project = load_project(prepare("trading", folder))
+    cutoff = _day(project, "2026-04-01")
+    training = train(project, cutoff, _progress("trading"))
+    result = evaluate_champion(project, cutoff)
+    known = _truth(project, folder / TRUTH_FILE, cutoff)
+    churned, truth = known[LABEL], known["silence_90d_probability"]
+    best, naive = float(roc_auc_score(churned, truth)), result.ranking_auc["recency"]
+    return [
+        *_last_cutoff("trading", training),
+        Result("trading 2026-04-01: customers", result.metrics.rows, "customers"),
+        Result("trading 2026-04-01: share that stays silent", result.metrics.churn_rate, "share"),
+        Result("trading 2026-04-01: AUC of recency alone", naive, "AUC"),
+        Result("trading 2026-04-01: AUC of the champion", result.metrics.auc, "AUC"),
+        Result("trading 2026-04-01: AUC of the true probability", best, "AUC"),
+        Result("trading 2026-04-01: log-loss of the champion", result.metrics.log_loss, "nats"),
+        Result("trading 2026-04-01: log-loss of the true probability", float(log_loss(churned, truth)), "nats"),
+        Result(
+            "trading 2026-04-01: way from recency to the truth that the champion goes",
+            (result.metrics.auc - naive) / (best - naive),
+            "share of AUC",
+        ),
+        *_champion("trading 2026-04-01", result),
+    ]
+
+
+DATA_SETS: dict[str, Callable[[Path], list[Result]]] = {"cdnow": cdnow, "trading": trading, "retail": retail}
+
+
+def _last_cutoff(name: str, training: Training) -> list[Result]:
+    """What every model did on the last cut-off of the training, the chosen one marked."""
+    cutoff = f"{name} {training.schedule.test:%Y-%m-%d}"
+    marks = {training.chosen: " (chosen)"}
+    return [
+        Result(f"{cutoff}: {what} of {model}{marks.get(model, '')}", value, unit)
+        for model, metrics in training.metrics.items()
+        for what, value, unit in (
+            ("AUC", metrics.auc, "AUC"),
+            ("log-loss", metrics.log_loss, "nats"),
+            ("calibration error", metrics.calibration_error, "share"),
+        )
+    ]
+
+
+def _champion(cutoff: str, result: Evaluation) -> list[Result]:
+    better = max(result.ranking_auc.values())
+    error = result.metrics.calibration_error
+    return [
+        Result(
+            f"{cutoff}: AUC of the champion over the better single feature",
+            result.metrics.auc - better,
+            "AUC",
+            0.0,
+            result.metrics.auc > better,
+        ),
+        Result(
+            f"{cutoff}: calibration error of the champion",
+            error,
+            "share",
+            MOST_CALIBRATION_ERROR,
+            error < MOST_CALIBRATION_ERROR,
+        ),
+        Result(f"{cutoff}: lift of the champion in the top tenth", result.metrics.top_decile_lift, "times"),
+    ]
+
+
+def _exactly(what: str, value: float, unit: str, target: float, tolerance: float) -> Result:
+    """A figure of the protocol itself: another value means that the protocol was not followed."""
+    return Result(what, value, unit, target, abs(value - target) <= tolerance)
+
+
+def _truth(project: Project, file: Path, cutoff: datetime) -> pd.DataFrame:
+    """Active customers with what came true and the true probability of it."""
+    with open_facts(project) as facts:
+        end = cutoff + timedelta(days=project.churn.horizon_days)
+        frame = labelled_snapshots(facts, [cutoff], end, training_features(facts))
+    truth = pd.read_parquet(file)
+    truth = truth[truth["as_of"] == pd.Timestamp(cutoff.replace(tzinfo=None))]
+    joined = frame.merge(truth.drop(columns="as_of"), on="customer_id", validate="one_to_one")
+    if len(joined) != len(frame):
+        raise RuntimeError(f"the truth knows {len(joined)} of {len(frame)} customers")
+    return joined
+
+
+def _day(project: Project, day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=project.timezone)
+
+
+def _progress(name: str) -> Callable[[Text, float], None]:
+    return lambda text, share: print(f"{name} {share:4.0%} {text.en}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run the benchmark on the data sets that are wanted and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(DATA_SETS), help="one data set instead of all")
+    only = parser.parse_args().only
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # a benchmark does not register its models in anybody's MLflow
+    results = []
+    for name in [only] if only else DATA_SETS:
+        with tempfile.TemporaryDirectory(prefix="retinue-quality-") as folder:
+            results += DATA_SETS[name](Path(folder) / name)
+    write("quality", results)
+
+
+if __name__ == "__main__":
+    main()
