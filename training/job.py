@@ -1,7 +1,7 @@
 """The training job: learn from many past cut-offs, judge on the last one, register, and promote what earns it."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from training.dataset import (
     span,
     training_features,
 )
-from training.evaluation.metrics import Metrics, evaluate
+from training.evaluation.metrics import Metrics, evaluate, log_loss_gain
 from training.evaluation.plots import plot_churn
 from training.models.churn import XGBOOST_PARAMETERS
 from training.models.fitting import CANDIDATES, Fitted, baseline_probabilities, latest_rows
@@ -123,7 +123,7 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
         parameters = _parameters(project, data, served, judgement.chosen)
         run_id, version = log_churn_model(project, stored, data.labelled, parameters, plots)
     log_segments(project, segments, sizes)
-    promoted = beats_baselines(judgement.metrics, judgement.chosen)
+    promoted = beats_baselines(judgement.churned, judgement.probabilities, judgement.chosen)
     if promoted:
         promote(project, version)
     progress(Text("done", "完成"), 1.0)
@@ -175,9 +175,10 @@ def _judge(data: _Data, progress: Progress) -> _Judgement:
     return _Judgement(churned, probabilities, metrics, chosen)
 
 
-def beats_baselines(metrics: dict[str, Metrics], chosen: str) -> bool:
-    """Whether a model's log-loss on the test cut-off is below that of the base rate and of recency alone."""
-    return all(metrics[chosen].log_loss < metrics[baseline].log_loss for baseline in GATE_BASELINES)
+def beats_baselines(churned: NDArray[np.int64], probabilities: Mapping[str, Floats], chosen: str) -> bool:
+    """Whether a model's log-loss on the test is below the base rate's and recency's by more than a standard error."""
+    gains = (log_loss_gain(churned, probabilities[chosen], probabilities[name]) for name in GATE_BASELINES)
+    return all(gain > error for gain, error in gains)
 
 
 def _facts_of_model(project: Project, data: _Data, judgement: _Judgement) -> ModelFacts:

@@ -211,8 +211,10 @@ def _champion_files(project: Project, purpose: str) -> tuple[Path, str]:
 def _no_champion(name: str) -> ModelError:
     return ModelError(
         Text(
-            "No model serves yet: '{name}' has no version with the alias champion. Run 'retinue train' first.",
-            "尚无可用模型：“{name}”没有带 champion 别名的版本。请先运行“retinue train”。",
+            "No model serves yet: '{name}' has no version with the alias champion. Run 'retinue train' first; if you did,"
+            " no version has beaten the baselines yet, and more facts or another [churn] horizon_days may help.",
+            "尚无可用模型：“{name}”没有带 champion 别名的版本。请先运行“retinue train”；若已运行，则尚无版本优于基线，"
+            "可尝试提供更多数据或调整 [churn] 的 horizon_days。",
         ),
         name=name,
     )

@@ -1,7 +1,7 @@
 """What features cost: the snapshot against the floor, which reads the same columns and does next to nothing with them.
 
 Each figure is the CPU time of a fresh process, the median of interleaved rounds, with DuckDB on two threads. The company
-is simulated. Run as ``python -m tests.benchmarks.features [--customers 50000]``.
+is simulated. Run as ``python -m tests.benchmarks.features [--customers 30000]``.
 """
 
 import argparse
@@ -155,7 +155,7 @@ def results(customers: int) -> list[Result]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--customers", type=int, default=50_000)
+    parser.add_argument("--customers", type=int, default=30_000)
     parser.add_argument("--measure", choices=["make", *MEASUREMENTS], help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

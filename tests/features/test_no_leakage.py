@@ -119,7 +119,7 @@ def another_future(company: Company, random: Random) -> Company:
     return other_rows(other_values(other_times(company, random), random), random)
 
 
-few = settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("future", [other_times, other_values, other_rows, another_future])

@@ -10,6 +10,7 @@ Floats = NDArray[np.float64]
 
 CALIBRATION_BINS = 10
 BOOTSTRAP_ROUNDS = 200
+LEAST_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,14 @@ def auc_interval(churned: NDArray[np.int64], probability: Floats, seed: int) -> 
 def _auc(left: NDArray[np.number], stayed: NDArray[np.number]) -> float:
     """AUC from the numbers who left and who stayed at each distinct probability, by rising probability."""
     return float(left @ (np.cumsum(stayed) - stayed / 2) / (left.sum() * stayed.sum()))
+
+
+def log_loss_gain(churned: NDArray[np.int64], probability: Floats, baseline: Floats) -> tuple[float, float]:
+    """How much lower the log-loss is than the baseline's, in nats a row, and the standard error of that difference."""
+    gains = _losses(churned, baseline) - _losses(churned, probability)
+    return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _losses(churned: NDArray[np.int64], probability: Floats) -> Floats:
+    truth = np.where(churned == 1, probability, 1 - probability)
+    return np.asarray(-np.log(np.maximum(truth, LEAST_PROBABILITY)))
