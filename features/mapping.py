@@ -302,14 +302,23 @@ def days(table: Table, mapping: Mapping, zone: str) -> list[str]:
 def view_columns(table: Table, mapping: Mapping) -> list[str]:
     """SQL for all columns that a contract table's view has: mapped or NULL, ``known_at``, calendar days, attributes."""
     columns = []
-    for column in contract_columns(table):
+    for column in table.columns:
         name = column.name if column.name in mapping.columns else None
-        if column == KNOWN_AT and name is None and table.occurred_at in mapping.columns:
-            name = table.occurred_at
         columns.append(_or_null(name, DUCKDB_TYPES[column.type], column.name))
         if column.type == "time":
             columns.append(_or_null(name and day_name(name), "DATE", day_name(column.name)))
-    return columns + [quoted(a) for a in mapping.attributes]
+    return columns + _known(table, mapping) + [quoted(a) for a in mapping.attributes]
+
+
+def _known(table: Table, mapping: Mapping) -> list[str]:
+    """SQL for when a row was known and on which day: as mapped, and when it occurred where nothing is mapped or given."""
+    names = [name for name in (KNOWN_AT.name, table.occurred_at) if name is not None and name in mapping.columns]
+    instants = [quoted(name) for name in names] or ["CAST(NULL AS TIMESTAMP)"]
+    dates = [quoted(day_name(name)) for name in names] or ["CAST(NULL AS DATE)"]
+    return [
+        f"coalesce({', '.join(instants)}) AS {quoted(KNOWN_AT.name)}",
+        f"coalesce({', '.join(dates)}) AS {quoted(day_name(KNOWN_AT.name))}",
+    ]
 
 
 def _or_null(name: str | None, type_: str, alias: str) -> str:

@@ -351,6 +351,15 @@ def test_known_at_is_the_mapped_column_or_when_the_row_occurred(tmp_path: Path) 
     assert rows(opened, query) == [(datetime(2024, 1, 5), date(2024, 1, 5))]
 
 
+def test_a_row_with_an_empty_known_at_was_known_when_it_occurred(tmp_path: Path) -> None:
+    text = "customer,day,amount,booked\n1,2024-01-01,1,2024-01-05\n1,2024-01-02,1,\n"
+    opened = orders_csv(tmp_path, text, columns=ORDERS + ', known_at = "booked"')
+    assert rows(opened, "SELECT known_at, known_day FROM orders ORDER BY ordered_at") == [
+        (datetime(2024, 1, 5), date(2024, 1, 5)),
+        (datetime(2024, 1, 2), date(2024, 1, 2)),
+    ]
+
+
 # Parquet and databases
 
 
