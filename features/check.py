@@ -134,10 +134,12 @@ def _count(facts: Facts, reading: Reading, horizon: datetime) -> _Counts:
         f"min({amount})",
         f"max({amount})",
     ]
-    values = [*fixed, *(f"count({quoted(c)})" for c in mapped)]
+    # a gap in known_at is not missing: such a row was known when it occurred
+    counted = [c for c in mapped if c != KNOWN_AT.name]
+    values = [*fixed, *(f"count({quoted(c)})" for c in counted)]
     row = facts.connection.execute(f"SELECT {', '.join(values)} FROM {quoted(table.name)}").fetchall()[0]
     rows, customers, first, last, distinct, early, future, lowest, highest = row[: len(fixed)]
-    filled = dict(zip(mapped, row[len(fixed) :], strict=True))
+    filled = dict(zip(counted, row[len(fixed) :], strict=True))
     local = [time and time.replace(tzinfo=UTC).astimezone(facts.project.timezone) for time in (first, last)]
     return _Counts(rows, customers, local[0], local[1], filled, distinct, early, future, lowest, highest)
 

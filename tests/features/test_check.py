@@ -62,7 +62,6 @@ def test_sound_facts_give_no_warning(tmp_path: Path) -> None:
         (["1,2023-01-01,5,", "2,2023-09-27,6,"], "orders span 269 days; training needs at least 270"),
         (["1,2023-01-01,5,", "2,2025-01-01,6,"], "orders: 1 rows occurred after 2024-06-01 (the last on 2025-01-01)."),
         (["1,2023-01-01,5,"] * 2 + ["2,2024-01-01,6,"], "orders: 1 rows (33%) repeat another row"),
-        (["1,2023-01-01,5,", "2,2024-01-01,6,"], "orders: known_at is empty in every row."),
     ],
 )
 def test_what_is_odd_is_said(tmp_path: Path, lines: list[str], warning: str) -> None:
@@ -71,6 +70,16 @@ def test_what_is_odd_is_said(tmp_path: Path, lines: list[str], warning: str) -> 
     )
     found = warnings(opened, datetime(2024, 6, 1, tzinfo=UTC))
     assert any(w.startswith(warning) for w in found), found
+
+
+def test_a_column_that_is_always_empty_is_said_but_a_gap_in_known_at_is_none(tmp_path: Path) -> None:
+    opened = orders_csv(
+        tmp_path,
+        "customer,day,amount,booked,off\n1,2023-01-01,5,,\n2,2024-01-01,6,,",
+        columns=ORDERS + ', known_at = "booked", discount = "off"',
+    )
+    empty = [w for w in warnings(opened, datetime(2024, 6, 1, tzinfo=UTC)) if "empty in every row" in w]
+    assert empty == ["orders: discount is empty in every row. Map another column, or leave it out."]
 
 
 def test_ids_written_differently_in_two_tables_are_noticed(tmp_path: Path) -> None:
