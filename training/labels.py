@@ -22,8 +22,8 @@ def silence_labels(
 ) -> "pd.Series[bool]":
     """Who bought again in [cut-off, cut-off + horizon): an index of (as_of UTC, customer_id), all True.
 
-    Days are counted on the calendar of the cut-offs' own time zone. Everybody else stayed silent. Only facts known before ``known_before`` count; a cut-off whose window reaches beyond
-    it has no label yet and is refused.
+    Everybody else stayed silent. Days are counted on the calendar of the cut-offs' own time zone. Only facts known before
+    ``known_before`` count; a cut-off whose window reaches beyond it has no label yet and is refused.
     Raises ValueError: a window is not complete.
     """
     ends = [cutoff + timedelta(days=horizon_days) for cutoff in cutoffs]

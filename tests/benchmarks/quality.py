@@ -78,6 +78,9 @@ def trading(folder: Path) -> list[Result]:
         Result("trading 2026-04-01: customers", result.metrics.rows, "customers"),
         Result("trading 2026-04-01: share that stays silent", result.metrics.churn_rate, "share"),
         Result("trading 2026-04-01: AUC of recency alone", naive, "AUC"),
+        Result(
+            "trading 2026-04-01: AUC of number of purchases alone", result.ranking_auc["number_of_purchases"], "AUC"
+        ),
         Result("trading 2026-04-01: AUC of the champion", result.metrics.auc, "AUC"),
         Result("trading 2026-04-01: AUC of the true probability", best, "AUC"),
         Result("trading 2026-04-01: log-loss of the champion", result.metrics.log_loss, "nats"),

@@ -1,6 +1,7 @@
 """What a benchmark found: a table for people, and ``build/bench/NAME.json`` for scripts."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def at_least(what: str, value: float, unit: str, target: float) -> Result:
 
 def write(name: str, results: Sequence[Result], folder: Path = FOLDER) -> Path:
     """Print the results and write them to ``NAME.json`` as a list of objects; returns the file."""
-    Console().print(_table(name, results))
+    Console(width=None if sys.stdout.isatty() else 120).print(_table(name, results))
     file = folder / f"{name}.json"
     said = json.dumps([asdict(r) for r in results], indent=1, allow_nan=False)
     with atomic_file(file) as temporary:

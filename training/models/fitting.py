@@ -21,8 +21,6 @@ Rows = NDArray[np.int64]
 FOLDS = 3
 LATEST_SHARE = 0.5
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Fitted:

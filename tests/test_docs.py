@@ -1,0 +1,81 @@
+"""What the documents promise is there, and what is there stands in the documents."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from features.project import (
+    ChurnBands,
+    ChurnSettings,
+    PlaybookSettings,
+    ProjectSettings,
+    TableSource,
+    ValueSettings,
+    load_project,
+)
+from serving.cli import app
+
+ROOT = Path(__file__).parents[1]
+SETTINGS: dict[str, type[BaseModel]] = {
+    "[project]": ProjectSettings,
+    "[tables.NAME]": TableSource,
+    "[churn]": ChurnSettings,
+    "[churn.bands]": ChurnBands,
+    "[value]": ValueSettings,
+    "[playbook]": PlaybookSettings,
+}
+
+
+def documented() -> dict[str, set[str]]:
+    """The keys that the reference of the project file lists, by section."""
+    found: dict[str, set[str]] = {}
+    for cell in re.findall(r"^\| (`\[.*?) \|", (ROOT / "docs" / "project_file.md").read_text(), re.M):
+        section, first = cell.split("`")[1].rsplit(" ", 1)
+        found.setdefault(section, set()).update([first, *re.findall(r", `(\w+)`", cell)])
+    return found
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    expected = {section: set(model.model_fields) for section, model in SETTINGS.items()}
+    expected["[churn]"] -= {"bands"}  # a section of its own
+    assert documented() == expected
+
+
+def test_the_documented_defaults_are_the_real_ones() -> None:
+    text = (ROOT / "docs" / "project_file.md").read_text()
+    for section, model in SETTINGS.items():
+        for name, field in model.model_fields.items():
+            if isinstance(field.default, str | int | float) and name not in ("medium", "high"):
+                shown = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
+                assert f"| `{section} {name}` | `{shown}` |" in text
+
+
+def test_the_project_file_of_the_readme_loads(tmp_path: Path) -> None:
+    [text] = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    file = tmp_path / "retinue.toml"
+    file.write_text(re.sub(r"^   ", "", text, flags=re.M))
+
+    project = load_project(file)
+
+    assert tomllib.loads(file.read_text())["project"]["name"] == project.project.name == "Acme Trading"
+    assert project.churn.horizon_days == 90
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text()
+    names = [command.name for command in app().registered_commands]
+    assert len(names) == 8
+    assert [name for name in names if not re.search(rf"retinue (\w+, )*{name}\b", text)] == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("*/README.md")) + sorted(ROOT.glob("docs/*.md")),
+    ids=lambda p: p.relative_to(ROOT).as_posix(),
+)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
