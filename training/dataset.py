@@ -30,12 +30,26 @@ def labelled_snapshots(
 
     Active means: bought within [churn] active_within_days. Labels use facts known before ``known_before``.
     """
-    churn = facts.project.churn
+    return with_labels(facts, active_snapshots(facts, cutoffs, features), cutoffs, known_before)
+
+
+def active_snapshots(facts: Facts, cutoffs: Sequence[datetime], features: Sequence[Feature]) -> pd.DataFrame:
+    """The snapshot of the customers who are active at each cut-off."""
     frame = snapshot(facts, cutoffs, features=features).to_pandas()
-    frame = active_rows(frame, churn.active_within_days)
-    bought = silence_labels(facts, cutoffs, churn.horizon_days, known_before)
-    keys = pd.MultiIndex.from_arrays([pd.to_datetime(frame["as_of"], utc=True), frame["customer_id"]])
-    return frame.assign(**{LABEL: (~keys.isin(bought.index)).astype(int)}).reset_index(drop=True)
+    return active_rows(frame, facts.project.churn.active_within_days)
+
+
+def with_labels(facts: Facts, frame: pd.DataFrame, cutoffs: Sequence[datetime], known_before: datetime) -> pd.DataFrame:
+    """The frame's rows at these cut-offs, with ``churned`` as it was known before ``known_before``."""
+    rows = at_cutoffs(frame, cutoffs)
+    bought = silence_labels(facts, cutoffs, facts.project.churn.horizon_days, known_before)
+    keys = pd.MultiIndex.from_arrays([pd.to_datetime(rows["as_of"], utc=True), rows["customer_id"]])
+    return rows.assign(**{LABEL: (~keys.isin(bought.index)).astype(int)})
+
+
+def at_cutoffs(frame: pd.DataFrame, cutoffs: Sequence[datetime]) -> pd.DataFrame:
+    """The rows of some cut-offs, numbered anew."""
+    return frame[frame["as_of"].isin(pd.to_datetime(list(cutoffs), utc=True))].reset_index(drop=True)
 
 
 def active_rows(frame: pd.DataFrame, active_within_days: int) -> pd.DataFrame:

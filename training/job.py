@@ -1,7 +1,7 @@
 """The training job: learn from many past cut-offs, judge on the last one, register, and promote what earns it."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,8 @@ from features.writing import require_space
 from training.cutoffs import Schedule, schedule
 from training.dataset import (
     LABEL,
+    active_snapshots,
+    at_cutoffs,
     check_as_of,
     check_enough,
     check_outcome_known,
@@ -29,6 +31,7 @@ from training.dataset import (
     model_features,
     span,
     training_features,
+    with_labels,
 )
 from training.evaluation.metrics import Metrics, evaluate, log_loss_gain
 from training.evaluation.plots import plot_churn
@@ -75,17 +78,19 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Data:
-    """What one training works on: labelled rows of all cut-offs, and everybody as of today."""
+    """What one training works on.
+
+    ``labelled`` are the rows of all cut-offs as known at ``as_of``, to serve; ``fit`` those of the purged cut-offs with
+    their labels as known at the test cut-off, and ``test`` the rows of that cut-off, to judge; ``present`` is everybody
+    as of today.
+    """
 
     plan: Schedule
     features: tuple[Feature, ...]
     labelled: pd.DataFrame
+    fit: pd.DataFrame
+    test: pd.DataFrame
     present: pd.DataFrame
-
-    def at(self, cutoffs: Sequence[datetime]) -> pd.DataFrame:
-        """The labelled rows of some cut-offs."""
-        chosen = self.labelled["as_of"].isin(pd.to_datetime(list(cutoffs), utc=True))
-        return self.labelled[chosen].reset_index(drop=True)
 
     @property
     def names(self) -> list[str]:
@@ -149,18 +154,19 @@ def _load(project: Project, as_of: datetime, progress: Progress) -> _Data:
         check_as_of(facts, as_of)
         plan = schedule(span(facts)[0], as_of, project.churn.horizon_days)
         progress(Text("features at {n} cut-offs", "计算 {n} 个截止时间的特征").format(n=len(plan.labelled)), 0.05)
-        labelled = labelled_snapshots(facts, plan.labelled, as_of, features)
+        active = active_snapshots(facts, plan.labelled, features)
+        labelled = with_labels(facts, active, plan.labelled, as_of)
+        fit = with_labels(facts, active, plan.fit, plan.test)
         present = snapshot(facts, [as_of], features=features).to_pandas()
-    data = _Data(plan, features, labelled, present)
-    fit = data.at(plan.fit)
-    for rows in (labelled, fit, fit[latest_rows(fit)], data.at([plan.test])):
+    data = _Data(plan, features, labelled, fit, at_cutoffs(labelled, [plan.test]), present)
+    for rows in (labelled, fit, fit[latest_rows(fit)], data.test):
         check_enough(rows, project.churn.horizon_days)
     return data
 
 
 def _judge(data: _Data, progress: Progress) -> _Judgement:
     """Fit every candidate on the purged cut-offs and measure it, beside the baselines, on the last one."""
-    fit, test = data.at(data.plan.fit), data.at([data.plan.test])
+    fit, test = data.fit, data.test
     fitted: dict[str, Fitted] = {}
     for i, (kind, fit_candidate) in enumerate(CANDIDATES.items()):
         step = Text("judging {kind} on the last cut-off", "在最后一个截止时间评估 {kind}")

@@ -210,14 +210,44 @@ GROUPS: tuple[Group, ...] = (
         (
             "invoices_365d",
             "days_late_mean_365d",
-            "days_late_mean_90d",
             "days_late_worst_365d",
-            "days_late_change",
             "days_to_pay_mean_365d",
             "late_share_365d",
             "late_amount_share_365d",
         ),
         Text("How punctually the customer pays.", "客户付款的准时程度。"),
+        (
+            (
+                "days_late_mean_365d >= 0.05",
+                Text(
+                    "Paid its invoices {days_late_mean_365d:decimal} days after the due date on average in the last 365 days;"
+                    " {late_share_365d:percent} of them were late.",
+                    "最近 365 天平均在到期后 {days_late_mean_365d:decimal} 天付款；{late_share_365d:percent} 的发票逾期。",
+                ),
+            ),
+            (
+                "days_late_mean_365d <= -0.05",
+                Text(
+                    "Paid its invoices {-(days_late_mean_365d):decimal} days before the due date on average in the last 365"
+                    " days.",
+                    "最近 365 天平均在到期前 {-(days_late_mean_365d):decimal} 天付款。",
+                ),
+            ),
+            (
+                "days_late_mean_365d IS NOT NULL",
+                Text(
+                    "Paid its invoices on the due date on average in the last 365 days; {late_share_365d:percent} of them were"
+                    " late.",
+                    "最近 365 天平均恰在到期日付款；{late_share_365d:percent} 的发票逾期。",
+                ),
+            ),
+        ),
+    ),
+    Group(
+        "payment_change",
+        "payment",
+        ("days_late_change", "days_late_mean_90d"),
+        Text("Change in how punctually the customer pays.", "客户付款准时程度的变化。"),
         (
             (
                 "days_late_change > 0.5 AND days_late_mean_90d >= 0",
@@ -256,28 +286,8 @@ GROUPS: tuple[Group, ...] = (
                 ),
             ),
             (
-                "days_late_mean_365d >= 0.05",
-                Text(
-                    "Paid its invoices {days_late_mean_365d:decimal} days after the due date on average in the last 365 days;"
-                    " {late_share_365d:percent} of them were late.",
-                    "最近 365 天平均在到期后 {days_late_mean_365d:decimal} 天付款；{late_share_365d:percent} 的发票逾期。",
-                ),
-            ),
-            (
-                "days_late_mean_365d <= -0.05",
-                Text(
-                    "Paid its invoices {-(days_late_mean_365d):decimal} days before the due date on average in the last 365"
-                    " days.",
-                    "最近 365 天平均在到期前 {-(days_late_mean_365d):decimal} 天付款。",
-                ),
-            ),
-            (
-                "days_late_mean_365d IS NOT NULL",
-                Text(
-                    "Paid its invoices on the due date on average in the last 365 days; {late_share_365d:percent} of them were"
-                    " late.",
-                    "最近 365 天平均恰在到期日付款；{late_share_365d:percent} 的发票逾期。",
-                ),
+                "days_late_change IS NOT NULL",
+                Text("Pays about as punctually as before.", "付款准时程度与以往相近。"),
             ),
         ),
     ),

@@ -14,6 +14,7 @@ from tests.training.companies import company, utc
 from training.dataset import (
     LABEL,
     active_rows,
+    active_snapshots,
     check_as_of,
     check_enough,
     check_outcome_known,
@@ -21,6 +22,7 @@ from training.dataset import (
     model_features,
     span,
     training_features,
+    with_labels,
 )
 from training.models.calibration import Calibrator
 from training.models.churn import LogisticChurn
@@ -52,6 +54,21 @@ def test_a_labelled_snapshot_has_one_row_per_active_customer_with_what_came_true
     assert frame["days_since_last_purchase"].tolist() == [9.0, 28.0, 60.0]
     assert frame["purchase_days_total"].tolist() == [2.0, 1.0, 1.0]
     assert (frame.drop(columns=["customer_id", "as_of", LABEL]).dtypes == np.float64).all()
+
+
+def test_labels_can_be_told_as_they_were_known_at_an_earlier_time(tmp_path: Path) -> None:
+    """What judges a model must not know of purchases that were booked after the test began."""
+    orders = [
+        ("A", "2025-02-20", "10", "2025-02-20"),
+        ("A", "2025-03-10", "10", "2025-05-01"),
+        ("B", "2025-02-01", "10", "2025-02-01"),
+    ]
+    with open_facts(company(tmp_path, orders)) as facts:
+        frame = active_snapshots(facts, [CUTOFF], training_features(facts))
+        then = with_labels(facts, frame, [CUTOFF], utc(2025, 4, 1))
+        now = with_labels(facts, frame, [CUTOFF], utc(2025, 6, 1))
+    assert then[["customer_id", LABEL]].to_numpy().tolist() == [["A", 1], ["B", 1]]
+    assert now[["customer_id", LABEL]].to_numpy().tolist() == [["A", 0], ["B", 1]]
 
 
 def test_a_customer_is_active_to_the_last_day_and_never_without_a_purchase() -> None:
