@@ -10,7 +10,7 @@ from features.catalogue.feature import NO_PURCHASE
 from features.text import LANGUAGES, Language
 from training.models.churn import LogisticChurn
 from training.reason_groups import GROUPS
-from training.reasons import MOST_LOWERING, MOST_RAISING, REASONS_TYPE, _sentences, explain
+from training.reasons import MOST_LOWERING, MOST_RAISING, REASONS_TYPE, _sentences, explain, told
 
 QUIET: dict[str, float] = {feature.name: 0.0 for feature in FEATURES}
 """A customer whose features are all known and zero."""
@@ -113,9 +113,16 @@ def test_how_punctually_a_customer_pays_is_told_without_minus_signs(
         "days_late_mean_365d": mean_365d,
         "days_late_change": change,
     }
-    reason = only(model(late_share_365d=1), row)
-    assert reason["en"].startswith(sentence)
-    assert not re.search(r"-\d", reason["en"] + reason["zh"])
+    frame = pd.DataFrame([row])
+    sentences = [told(group, frame, "EUR") for group in ("lateness", "payment_change")]
+    assert [t["en"][0] for t in sentences if t["en"][0].startswith(sentence)]
+    assert not re.search(r"-\d", "".join(t[language][0] for t in sentences for language in LANGUAGES))
+
+
+def test_a_customer_who_pays_as_before_is_said_to_do_so() -> None:
+    row = {"days_late_mean_90d": 3.0, "days_late_change": 0.2}
+    reason = only(model(days_late_mean_90d=1), row)
+    assert (reason["en"], reason["zh"]) == ("Pays about as punctually as before.", "付款准时程度与以往相近。")
 
 
 def test_features_that_say_one_thing_are_told_once_by_the_strongest() -> None:
