@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from features.catalogue import FEATURES
 from features.project import (
     ChurnBands,
     ChurnSettings,
@@ -16,6 +17,7 @@ from features.project import (
     ValueSettings,
     load_project,
 )
+from features.reference import reference
 from serving.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +53,12 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
             if isinstance(field.default, str | int | float) and name not in ("medium", "high"):
                 shown = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
                 assert f"| `{section} {name}` | `{shown}` |" in text
+
+
+def test_the_feature_reference_is_what_the_catalogue_says() -> None:
+    written = (ROOT / "docs" / "features.md").read_text()
+    assert written == reference(), "run: python -m features.reference docs/features.md"
+    assert all(f"| `{feature.name}` |" in written for feature in FEATURES)
 
 
 def test_the_project_file_of_the_readme_loads(tmp_path: Path) -> None:
