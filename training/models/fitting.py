@@ -1,12 +1,12 @@
 """Fitting a candidate and its calibrator on many cut-offs at once."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xgboost as xgb
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
@@ -40,15 +40,10 @@ def fit_xgboost(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitt
     """Boosted trees: the number of rounds and the calibrator come from held-out customers at the latest cut-offs."""
     churned, names = _churned(frame), list(features)
     values, folds = frame[names], _folds(frame)
-    with ThreadPoolExecutor() as pool:
-        runs = list(
-            pool.map(
-                lambda fold: boost_until_flat(
-                    values.iloc[fold[0]], churned[fold[0]], values.iloc[fold[1]], churned[fold[1]], seed
-                ),
-                folds,
-            )
-        )
+    runs = Parallel(n_jobs=-1, prefer="threads")(
+        delayed(boost_until_flat)(values.iloc[fit], churned[fit], values.iloc[out], churned[out], seed)
+        for fit, out in folds
+    )
     shortest = min(len(losses) for _, losses in runs)
     rounds = int(np.argmin(np.mean([losses[:shortest] for _, losses in runs], axis=0))) + 1
     held_out = [
