@@ -49,11 +49,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scoring:
-    """What a batch run made: the table, the file that holds it, and the run that the store now serves."""
+    """What a batch run made: the table, the file that holds it, and the run that the store now serves.
+
+    ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight.
+    """
 
     scores: pa.Table
     file: Path
     published: PublishedRun
+    knows_until: datetime
 
 
 def score(
@@ -88,7 +92,7 @@ def score(
         with closing(open_store(project.workspace / STORE_FILE)) as store:
             published = publish(store, run, scores)
     progress(Text("done", "完成"), 1.0)
-    return Scoring(scores, file, published)
+    return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of))
 
 
 def score_frame(

@@ -88,6 +88,15 @@ def print_scoring(project: Project, result: "Scoring") -> None:
             profit=summary.expected_profit,
         )
     )
+    if result.knows_until > result.published.as_of:
+        say(
+            Text(
+                "Careful: the model knows facts up to {known:%Y-%m-%d}, so these scores are told in hindsight. To see how good"
+                " it was at the time, train with --as-of {as_of:%Y-%m-%d}.",
+                "请注意：模型已获知截至 {known:%Y-%m-%d} 的数据，这些评分带有事后信息。要了解当时的真实效果，"
+                "请用 --as-of {as_of:%Y-%m-%d} 训练。",
+            ).format(known=result.knows_until, as_of=as_of)
+        )
     _print_segments(summary.by_segment)
     _print_contacts(result)
     say("")

@@ -1,5 +1,6 @@
 """From files to answers, through the command line and the HTTP port, as a user goes."""
 
+import shutil
 import socket
 import subprocess
 import time
@@ -153,6 +154,16 @@ def test_the_summary_speaks_the_readers_language(
 
     assert ended.returncode == 0, ended.stderr
     assert [word for word in words if word not in ended.stdout] == []
+
+
+def test_scores_of_a_day_that_the_model_already_knows_are_marked_as_hindsight(company: Path, tmp_path: Path) -> None:
+    shutil.copytree(company, tmp_path / "company")
+    project = ("--project", tmp_path / "company", "--out", tmp_path / "out")
+
+    then, now = retinue("score", "--as-of", "2026-06-01", *project), retinue("score", "--as-of", AS_OF, *project)
+
+    assert "the model knows facts up to 2026-07-01" in then.stdout
+    assert "hindsight" not in now.stdout
 
 
 def test_an_evaluation_that_would_look_ahead_is_refused(company: Path) -> None:
