@@ -38,12 +38,12 @@ PURCHASE_DAYS = Relation(
     uses=("order_lines",),
     sql="""
 SELECT as_of, customer_id, age_days, amount,
-       lag(age_days) OVER back - age_days AS gap_days,
-       min(age_days) OVER (PARTITION BY as_of, customer_id) AS silent_days,
-       row_number() OVER (PARTITION BY as_of, customer_id ORDER BY age_days) AS number_back
+       lead(age_days) OVER back - age_days AS gap_days,
+       first_value(age_days) OVER back AS silent_days,
+       row_number() OVER back AS number_back
 FROM (SELECT as_of, customer_id, age_days, sum(amount) AS amount
       FROM order_lines WHERE amount >= 0 GROUP BY as_of, customer_id, age_days)
-WINDOW back AS (PARTITION BY as_of, customer_id ORDER BY age_days DESC)""",
+WINDOW back AS (PARTITION BY as_of, customer_id ORDER BY age_days)""",
 )
 
 PAID_INVOICES = Relation(
