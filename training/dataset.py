@@ -82,6 +82,12 @@ def span(facts: Facts) -> tuple[datetime, datetime]:
     return first.replace(tzinfo=UTC).astimezone(zone), last.replace(tzinfo=UTC).astimezone(zone)
 
 
+def end_of_facts(facts: Facts) -> datetime:
+    """The first midnight after the last order, on the project's calendar: from then on nothing is known."""
+    last = span(facts)[1]
+    return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
 def check_as_of(facts: Facts, as_of: datetime) -> None:
     """Raise AsOfError unless the facts reach to ``as_of`` and begin before it."""
     first, last = span(facts)

@@ -1,7 +1,10 @@
 """``retinue train`` and ``retinue evaluate``: learn from past cut-offs, and see how the model did since."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from features.project import Project, load_project
 from features.text import Text
@@ -29,6 +32,19 @@ MODEL_NAMES: dict[str, Text] = {
     "number_of_purchases": Text("baseline: number of purchases", "基线：购买次数"),
 }
 
+EndOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help=here(
+            Text(
+                "Date (2026-07-01) or instant: only facts known before it count. Without it, the day after the last order.",
+                "日期（2026-07-01）或时刻：只使用此前已知的数据。不给出时，取最后一个订单的次日。",
+            )
+        ),
+    ),
+]
+
 TRAIN_HELP = Text(
     "Train the churn model and the segments on the facts known before a date; judge, record and promote them.\n\n"
     "Example: retinue train --as-of 2026-07-01",
@@ -41,15 +57,33 @@ EVALUATE_HELP = Text(
 )
 
 
-def train(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
+def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
     """Train, judge, record and promote."""
     from training.job import train as run_training
 
     settings = load_project(project)
+    instant = read_as_of(as_of, settings) if as_of else _end_of_facts(settings)
     with progress_bar(quiet) as progress:
-        result = run_training(settings, read_as_of(as_of, settings), progress)
+        result = run_training(settings, instant, progress)
     print_segments(result)
     print_training(settings, result)
+
+
+def _end_of_facts(project: Project) -> datetime:
+    """The end of a project's facts, told to the reader."""
+    from features.sources import open_facts
+    from training.dataset import end_of_facts, training_features
+
+    with open_facts(project) as facts:
+        training_features(facts)
+        end = end_of_facts(facts)
+    say(
+        Text(
+            "Training as of {end:%Y-%m-%d}, the end of the facts; give --as-of for another day.",
+            "以数据截止日 {end:%Y-%m-%d} 为时点训练；可用 --as-of 指定其他日期。",
+        ).format(end=end)
+    )
+    return end
 
 
 def evaluate(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:

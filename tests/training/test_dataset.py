@@ -18,6 +18,7 @@ from training.dataset import (
     check_as_of,
     check_enough,
     check_outcome_known,
+    end_of_facts,
     labelled_snapshots,
     model_features,
     span,
@@ -126,6 +127,14 @@ def test_as_of_must_lie_after_the_first_order_and_at_most_a_month_after_the_last
             check_as_of(facts, as_of)
     assert "orders run from 2024-11-01 to 2025-03-10" in refused.value.text.en
     assert "订单从 2024-11-01 到 2025-03-10" in refused.value.text.zh
+
+
+def test_the_facts_end_at_the_midnight_after_the_last_order_on_the_projects_calendar(tmp_path: Path) -> None:
+    orders = [("A", "2025-01-01", "10"), ("A", "2025-06-30T22:30:00Z", "10")]
+    with open_facts(company(tmp_path / "utc", orders)) as facts:
+        assert end_of_facts(facts) == utc(2025, 7, 1)
+    with open_facts(company(tmp_path / "berlin", orders, timezone="Europe/Berlin")) as facts:
+        assert end_of_facts(facts) == utc(2025, 7, 1, 22)  # half past midnight on the first of July there
 
 
 def test_an_outcome_is_known_when_the_facts_reach_to_the_end_of_the_horizon(tmp_path: Path) -> None:

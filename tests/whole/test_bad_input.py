@@ -145,6 +145,16 @@ def test_scoring_before_training_says_to_train_and_writes_nothing(tmp_path: Path
     assert files_below(tmp_path) == before
 
 
+def test_training_without_a_date_takes_the_end_of_the_facts_and_says_so(scored_shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(scored_shop / "shop", tmp_path / "shop")
+
+    told = retinue("train", "--project", tmp_path / "shop")
+
+    assert told.returncode == 0, told.stderr
+    assert "Training as of 2026-01-01, the end of the facts" in told.stdout
+    assert "Version 2" in told.stdout
+
+
 def test_a_misspelled_key_of_the_project_file_gets_the_right_one(tmp_path: Path) -> None:
     folder = write_company(tmp_path / "shop", SHOP, PROJECT.replace("horizon_days", "horizon_day"))
 
