@@ -16,10 +16,6 @@ class Capability:
     name: Text
     ways: tuple[Needs, ...]
 
-    def is_on(self, columns: Mapping[str, frozenset[str]]) -> bool:
-        """Whether the given tables and columns suffice."""
-        return any(not missing(way, columns) for way in self.ways)
-
     def lacking(self, columns: Mapping[str, frozenset[str]]) -> Needs:
         """What would switch it on with the least to add; empty when it is on."""
         return min((missing(way, columns) for way in self.ways), key=len)

@@ -45,11 +45,6 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def trimmed(value: str) -> str:
-    """SQL: a text without blanks at its ends."""
-    return f"trim({value})"
-
-
 def is_number(source_type: str) -> bool:
     """Whether a DuckDB type is numeric."""
     return source_type in _INTEGERS | _FLOATS or source_type.startswith("DECIMAL")

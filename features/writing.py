@@ -1,6 +1,7 @@
 """Writing files so that a reader sees the old or the new one, never half of one, and a full disk harms nothing."""
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -22,7 +23,8 @@ def atomic_file(target: Path) -> Iterator[Path]:
     """
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        _remove_abandoned(target)
+        descriptor, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
         os.close(descriptor)
         temporary = Path(name)
         try:
@@ -33,6 +35,55 @@ def atomic_file(target: Path) -> Iterator[Path]:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A folder beside ``target`` that takes its name when the block ends well and is removed otherwise.
+
+    Raises StorageError: ``target`` exists and is not empty, the disk is full, or the place cannot be written.
+    """
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise StorageError(
+            Text(
+                "{target} exists already and is not empty; name another folder, or remove it first.",
+                "{target} 已存在且不为空；请换一个文件夹，或先将其删除。",
+            ),
+            target=target,
+        )
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            temporary.replace(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _prefix(target: Path) -> str:
+    """How the temporary names of this process begin; they carry its number, so that others can tell if it still runs."""
+    return f".{target.name}.{os.getpid()}."
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what processes that were killed have left beside ``target``."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        owner = path.name.removeprefix(f".{target.name}.").partition(".")[0]
+        if owner.isdigit() and not _runs(int(owner)):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

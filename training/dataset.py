@@ -15,7 +15,6 @@ from training.labels import refuse_other_kinds, silence_labels
 from training.models.stored import StoredModel
 
 LABEL = "churned"
-KEYS = ("customer_id", "as_of")
 LEAST_CUSTOMERS = 100
 LEAST_OF_EACH_CLASS = 30
 STALE_AFTER_DAYS = 31

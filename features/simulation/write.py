@@ -1,21 +1,19 @@
 """A simulated company written to a folder as Parquet files, chunk by chunk."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import FactsError, StorageError
+from features.errors import FactsError
 from features.progress import Progress, silent
 from features.simulation.company import Company
 from features.simulation.simulate import TABLES, simulate_chunks
 from features.text import Text
-from features.writing import storage_errors
+from features.writing import atomic_folder
 
 END = date(2026, 7, 1)
 STEP = Text("Simulating a company", "正在模拟公司")
@@ -84,31 +82,6 @@ def months_before(day: date, months: int) -> date:
     """The first of the month that lies so many months before the month of ``day``."""
     month = day.year * 12 + day.month - 1 - months
     return date(month // 12, month % 12 + 1, 1)
-
-
-@contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` that takes its name when the block ends well and is removed otherwise.
-
-    Raises StorageError: ``target`` exists and is not empty, the disk is full, or the place cannot be written.
-    """
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise StorageError(
-            Text(
-                "{target} exists already and is not empty; name another folder, or remove it first.",
-                "{target} 已存在且不为空；请换一个文件夹，或先将其删除。",
-            ),
-            target=target,
-        )
-    with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: Qu
     from training.job import train as run_training
 
     settings = load_project(project)
-    instant = read_as_of(as_of, settings) if as_of else _end_of_facts(settings)
+    instant = read_as_of(as_of, settings) if as_of is not None else _end_of_facts(settings)
     with progress_bar(quiet) as progress:
         result = run_training(settings, instant, progress)
     print_segments(result)

@@ -8,8 +8,8 @@ from pathlib import Path
 from features.errors import NotFoundError, nearest
 from features.progress import Progress, silent
 from features.project import PROJECT_FILE
-from features.simulation.write import atomic_folder
 from features.text import Text
+from features.writing import atomic_folder
 from serving.demo import cdnow, retail, trading
 
 

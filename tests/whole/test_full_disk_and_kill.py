@@ -136,7 +136,7 @@ def test_a_disk_that_runs_full_in_scoring_keeps_the_file_and_the_store(shop: Pat
 
 
 def served(folder: Path) -> str:
-    """The run that the store of a project serves, and how many rows it really holds."""
+    """The run that the store of a project serves."""
     store = open_store(folder / ".retinue" / STORE_FILE)
     with reading(store) as connection:
         run = current_run(connection)
@@ -162,11 +162,8 @@ def test_a_training_that_is_killed_leaves_the_champion_as_it_was(shop: Path, tmp
     shutil.copytree(shop, tmp_path / "shop")
     arguments = ("train", "--project", tmp_path / "shop", "--as-of", LATER)
     first = pq.read_table(shop / "out" / "scores.parquet")
-    begun = time.monotonic()
-    for share in (0.3, 0.6, 0.8, 0.9):
-        if not kill_after(share * 12, *arguments):
-            break
-    assert time.monotonic() > begun
+    killed = [kill_after(seconds, *arguments) for seconds in (2.0, 4.0, 6.0, 8.0)]
+    assert any(killed)
 
     scored = retinue("score", "--project", tmp_path / "shop", "--as-of", AS_OF, "--out", tmp_path / "out")
 
@@ -194,4 +191,4 @@ def test_a_scoring_that_is_killed_leaves_whole_files_and_a_whole_run(shop: Path,
     again = retinue(*arguments)
     assert again.returncode == 0, again.stderr
     assert served(folder).startswith("20260107")
-    assert [p.name for p in (folder / "out").iterdir() if not p.name.startswith(".")] == ["scores.parquet"]
+    assert [p.name for p in (folder / "out").iterdir()] == ["scores.parquet"]  # nor what the killed ones had begun

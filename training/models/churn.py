@@ -112,8 +112,8 @@ class XGBoostChurn:
 
 def _parameters(features: Sequence[str], seed: int, rows: int) -> dict[str, object]:
     monotone = {name: sign for name, sign in MONOTONE.items() if name in features}
-    # Threads wait for each other by spinning: where another process wants the cores, two threads have taken a hundred
-    # times as long as one. Only data that keep each thread busy for long get more.
+    # Threads wait for each other by spinning: where another process wants the cores, two threads can take many times
+    # as long as one. Only data that keep each thread busy for long get more.
     threads = max(1, min(rows // ROWS_PER_THREAD, os.cpu_count() or 1))
     return {**XGBOOST_PARAMETERS, "seed": seed, "nthread": threads, "monotone_constraints": monotone}
 
