@@ -7,7 +7,7 @@ from typing import Any
 
 from features.capabilities import CAPABILITIES, Capability
 from features.contracts import KNOWN_AT, Table
-from features.mapping import contract_columns
+from features.fields import contract_columns
 from features.readers import quoted
 from features.rejections import Reading, Rejection
 from features.sources import Facts, rejected
@@ -159,8 +159,18 @@ def _warnings(facts: Facts, report: TableReport, counts: _Counts, horizon: datet
     for column, share in report.missing.items():
         if share == 1:
             yield ALWAYS_EMPTY.format(table=name, column=column)
+    yield from _foreign_amounts(facts, name)
     if name == "orders":
         yield from _short_span(facts, report)
+
+
+def _foreign_amounts(facts: Facts, table: str) -> Iterator[Text]:
+    """Columns of money whose signs are those of another currency than the project's."""
+    reading = facts.readings[table]
+    for column, currency in reading.currencies.items():
+        found = reading.table.column(column)
+        if found and found.unit == "currency" and currency != facts.project.project.currency:
+            yield FOREIGN.format(table=table, column=column, currency=currency, project=facts.project.project.currency)
 
 
 def _occurred(facts: Facts, table: str) -> str:
@@ -214,6 +224,10 @@ SAME_AMOUNT = Text(
 REPEATED = Text(
     "{table}: {rows} rows ({share}) repeat another row in all mapped columns. Is a file given twice?",
     "{table}：有 {rows} 行（{share}）与其他行在所有映射列上完全相同。是否重复提供了文件？",
+)
+FOREIGN = Text(
+    "{table}: {column} is written in {currency}, but the project's currency is {project}. Is one of the two wrong?",
+    "{table}：{column} 的币种为 {currency}，而项目的货币是 {project}。是否有一个写错了？",
 )
 ALWAYS_EMPTY = Text(
     "{table}: {column} is empty in every row. Map another column, or leave it out.",

@@ -1,11 +1,38 @@
-"""The catalogue compiled to one SQL statement: each relation is aggregated once, for one cut-off or many."""
+"""The catalogue compiled to SQL: what all cut-offs share is computed once, then one statement a cut-off.
+
+Each relation is read once for all its features; features of features and places among peers are computed in the same
+statement. DuckDB's dialect; `engines/spark.py` translates it.
+"""
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from features.catalogue import BY_NAME, FEATURES, RELATIONS, Feature, Relation
+
+WANTED = "wanted_customers"
+"""The relation (customer_id) that limits the rows, where a caller wants few customers."""
+
+PEER_GROUP = "peer_group"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A relation that later statements read: kept as a table, or a view that is cheap to compute again."""
+
+    name: str
+    sql: str
+    is_kept: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps to take in order, and then one SELECT a cut-off: customer_id, as_of (UTC), one DOUBLE a feature."""
+
+    steps: tuple[Step, ...]
+    selects: tuple[str, ...]
 
 
 def active_features(columns: Mapping[str, Set[str]]) -> tuple[Feature, ...]:
@@ -13,8 +40,8 @@ def active_features(columns: Mapping[str, Set[str]]) -> tuple[Feature, ...]:
 
     ``columns`` maps each given contract table to its mapped columns.
     """
-    given = {f.name for f in FEATURES if f.source != "features" and _supported(f, columns)}
-    return tuple(f for f in FEATURES if f.name in given or (f.source == "features" and set(inputs_of(f)) <= given))
+    given = {f.name for f in FEATURES if f.source in RELATIONS and _supported(f, columns)}
+    return tuple(f for f in FEATURES if f.name in given or (f.source not in RELATIONS and set(inputs_of(f)) <= given))
 
 
 def _supported(feature: Feature, columns: Mapping[str, Set[str]]) -> bool:
@@ -28,82 +55,176 @@ def _given(need: str, columns: Mapping[str, Set[str]]) -> bool:
 
 
 def inputs_of(feature: Feature) -> tuple[str, ...]:
-    """The names of the features that a feature of ``source="features"`` is computed from."""
-    names = {f.name for f in FEATURES}
-    return tuple(word for word in dict.fromkeys(re.findall(r"[a-z]\w*", feature.sql)) if word in names)
+    """The names of the features that a feature of ``source="features"`` or ``"peers"`` is computed from."""
+    return tuple(word for word in dict.fromkeys(re.findall(r"[a-z]\w*", feature.sql)) if word in BY_NAME)
 
 
 def compile_features(
     features: Sequence[Feature],
-    tables: Set[str],
+    columns: Mapping[str, Set[str]],
     as_of: Sequence[datetime],
     timezone: ZoneInfo,
     customers: bool = False,
-) -> str:
+) -> Plan:
     """The SQL that computes ``features`` for every customer at every cut-off.
 
-    Parameters: ``tables`` are the contract tables given; ``as_of`` are aware instants; with ``customers`` only those in
-    the relation ``wanted_customers(customer_id)`` are computed. Result columns: customer_id, as_of (UTC), one DOUBLE
-    per feature; ordered by as_of and customer_id.
+    Parameters: ``columns`` maps the given contract tables to their mapped columns; ``as_of`` are aware instants in
+    order; with ``customers`` only those in the relation ``wanted_customers(customer_id)`` are computed.
     """
-    computed = _with_inputs(features)
-    relations = _relations(computed, tables)
-    aggregated = [r for r in relations if r.aggregated]
-    parts = [f"cutoffs(as_of, as_of_day) AS (VALUES {', '.join(_cutoff(a, timezone) for a in as_of)})"]
-    if customers:
-        parts += [_of_wanted_customers(t) for t in _tables(relations) if t in tables]
-    parts += [f"{r.name} AS ({r.sql})" for r in relations]
-    parts += [_aggregation(r, [f for f in computed if f.source == r.name]) for r in aggregated]
-    parts.append(
-        "population AS ("
-        + " UNION ".join(f"SELECT as_of, customer_id FROM {r.name}_features" for r in aggregated)
-        + ")"
+    relations = _relations(_with_inputs(features), columns)
+    # a place among peers needs the peers: then the wanted customers are picked at the end
+    is_limited = customers and not any(f.source == "peers" for f in features)
+    tables = {t: f"{t}_of_wanted" if is_limited else t for r in relations for t in (r.table, *r.optional)}
+    several = len(as_of) > 1
+    steps = [Step(f"{t}_of_wanted", _of_wanted_customers(t), False) for t in tables if is_limited]
+    once = _Filling(tables, as_of, 0, timezone)
+    for relation in (r for r in relations if r.kind == "once"):
+        readings = sum(len(re.findall(rf"\b{relation.name}\b", r.sql)) for r in relations if relation.name in r.uses)
+        is_kept = several or (readings > 1 and not relation.is_projection)
+        out_of_order = several and "known_at" in columns.get(relation.table, ())
+        sql = relation.learnt_later if relation.learnt_later and out_of_order else relation.sql
+        steps.append(Step(relation.name, once.fill(sql), is_kept))
+    picked = f" WHERE customer_id IN (SELECT customer_id FROM {WANTED})" if customers else ""
+    selects = (
+        _select(features, relations, _Filling(tables, as_of, number, timezone), picked) for number in range(len(as_of))
     )
-    joins = " ".join(f"LEFT JOIN {r.name}_features USING (as_of, customer_id)" for r in aggregated)
-    inner = ", ".join(_filled(f) for f in computed if f.source != "features") or "0"
-    parts.append(f"level AS (SELECT customer_id, as_of, {inner} FROM population {joins})")
-    outer = ", ".join(f.name if f.source != "features" else f"CAST({f.sql} AS DOUBLE) AS {f.name}" for f in features)
-    return f"WITH {', '.join(parts)} SELECT customer_id, as_of, {outer} FROM level ORDER BY as_of, customer_id"
+    return Plan(tuple(steps), tuple(selects))
 
 
 def _with_inputs(features: Sequence[Feature]) -> list[Feature]:
     """The features, and those that they are computed from."""
-    inputs = (BY_NAME[name] for f in features if f.source == "features" for name in inputs_of(f))
+    inputs = (BY_NAME[name] for f in features if f.source not in RELATIONS for name in inputs_of(f))
     return list({f.name: f for f in (*features, *inputs)}.values())
+
+
+def _relations(features: Sequence[Feature], columns: Mapping[str, Set[str]]) -> list[Relation]:
+    """The relations of features, in dependency order; `profiles` brings customers without any fact."""
+    wanted = {f.source for f in features if f.source in RELATIONS}
+    if "customers" in columns:
+        wanted.add("profiles")
+    for relation in reversed(RELATIONS.values()):
+        if relation.name in wanted:
+            wanted.update(relation.uses)
+    return [r for r in RELATIONS.values() if r.name in wanted]
 
 
 def _of_wanted_customers(table: str) -> str:
     """A table's rows for the wanted customers; what is paid on their invoices counts whoever paid it."""
-    wanted = "customer_id IN (SELECT customer_id FROM wanted_customers)"
+    wanted = f"customer_id IN (SELECT customer_id FROM {WANTED})"
     if table == "payments":
-        wanted = f"invoice_id IN (SELECT invoice_id FROM main.invoices WHERE {wanted})"
-    return f"{table} AS (SELECT * FROM main.{table} WHERE {wanted})"
+        wanted = f"invoice_id IN (SELECT invoice_id FROM invoices WHERE {wanted})"
+    return f"SELECT * FROM {table} WHERE {wanted}"
 
 
-def _relations(features: Sequence[Feature], tables: Set[str]) -> list[Relation]:
-    """The relations of features whose table is given, in dependency order; `profiles` brings customers without any fact."""
-    wanted = {f.source for f in features if f.source != "features"} | {"profiles"}
-    wanted |= {used for name in wanted for used in RELATIONS[name].uses}
-    return [r for r in RELATIONS.values() if r.name in wanted and (r.table in tables or not r.aggregated)]
+def bare_relation(relation: Relation) -> str:
+    """A relation that reads nothing but its own table, at a cut-off before all facts: for looking at its columns."""
+    return _Filling({relation.table: relation.table}, [_LONG_AGO], 0, ZoneInfo("UTC")).fill(relation.sql)
 
 
-def _tables(relations: Sequence[Relation]) -> list[str]:
-    return list(dict.fromkeys(t for r in relations for t in (r.table, *r.optional)))
+# --- one cut-off
 
 
-def _cutoff(as_of: datetime, timezone: ZoneInfo) -> str:
-    utc = as_of.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
-    return f"(TIMESTAMP '{utc.isoformat(' ')}', DATE '{as_of.astimezone(timezone).date().isoformat()}')"
-
-
-def _aggregation(relation: Relation, features: Sequence[Feature]) -> str:
-    columns = "".join(f", {f.sql} AS {f.name}" for f in features)
-    return (
-        f"{relation.name}_features AS "
-        f"(SELECT as_of, customer_id{columns} FROM {relation.name} GROUP BY as_of, customer_id)"
+def _select(features: Sequence[Feature], relations: Sequence[Relation], filling: "_Filling", picked: str) -> str:
+    computed = [f for f in _with_inputs(features) if f.source in RELATIONS]
+    at_cutoff = [r for r in relations if r.kind != "once"]
+    has_groups = any(r.name == "profiles" for r in at_cutoff)
+    parts = [f"{r.name} AS ({filling.fill(r.sql)})" for r in at_cutoff]
+    parts += [_of_relation(r, [f for f in computed if f.source == r.name], has_groups) for r in at_cutoff]
+    joined = " FULL JOIN ".join(
+        f"{r.name}_features" + (" USING (customer_id)" if n else "") for n, r in enumerate(at_cutoff)
     )
+    group = PEER_GROUP if has_groups else f"'' AS {PEER_GROUP}"
+    level = ", ".join(["customer_id", group, *(_filled(f) for f in computed)])
+    parts.append(f"level AS (SELECT {level} FROM {joined})")
+    placed = [f.sql for f in features if f.source == "peers"]
+    if placed:
+        parts += _places(placed)
+    columns = ", ".join(["level.customer_id", f"{filling.as_of} AS as_of", *map(_outer, features)])
+    joined = " JOIN places ON places.customer_id = level.customer_id" if placed else ""
+    parts.append(f"snapshot AS (SELECT {columns} FROM level{joined})")
+    return f"WITH {', '.join(parts)} SELECT * FROM snapshot{picked}"
+
+
+def _places(names: Sequence[str]) -> list[str]:
+    """Relations that end in `places`: for each customer the share of peers below, equals counted by half.
+
+    Narrow ones, since sorting moves whole rows. Rounded, since the last bits of a mean differ among engines.
+    """
+    levels = ", ".join(f"round({name}, 6) AS {name}" for name in names)
+    counts = ", ".join(f"count({name}) AS {name}_peers" for name in names)
+    places = ", ".join(f"{_place(name)} AS {name}_place" for name in names)
+    return [
+        f"ranked AS (SELECT customer_id, coalesce({PEER_GROUP}, '') AS {PEER_GROUP}, {levels} FROM level)",
+        f"peers AS (SELECT {PEER_GROUP}, count(*) AS peers, {counts} FROM ranked GROUP BY {PEER_GROUP})",
+        f"places AS (SELECT customer_id, {places} FROM ranked JOIN peers USING ({PEER_GROUP}))",
+    ]
+
+
+def _place(name: str) -> str:
+    ordered = f"OVER (PARTITION BY {PEER_GROUP} ORDER BY {name} NULLS LAST)"
+    upto = f"round(cume_dist() {ordered} * peers)"
+    return f"CASE WHEN {name} IS NOT NULL THEN (rank() {ordered} - 1 + {upto}) / 2E0 / {name}_peers END"
+
+
+def _of_relation(relation: Relation, features: Sequence[Feature], has_groups: bool) -> str:
+    columns = [f"{f.sql} AS {f.name}" for f in features]
+    if relation.name == "profiles" and has_groups:
+        columns.append(f"arg_max({PEER_GROUP}, valid_from) FILTER (WHERE holds) AS {PEER_GROUP}")
+    group = " GROUP BY customer_id" if relation.kind == "rows" else ""
+    return f"{relation.name}_features AS (SELECT {', '.join(['customer_id', *columns])} FROM {relation.name}{group})"
 
 
 def _filled(feature: Feature) -> str:
     value = feature.name if feature.empty is None else f"coalesce({feature.name}, {feature.empty})"
     return f"CAST({value} AS DOUBLE) AS {feature.name}"
+
+
+def _outer(feature: Feature) -> str:
+    if feature.source in RELATIONS:
+        return feature.name
+    sql = f"{feature.sql}_place" if feature.source == "peers" else feature.sql
+    return f"CAST({sql} AS DOUBLE) AS {feature.name}"
+
+
+# --- what stands in the SQL's braces
+
+
+class _Filling:
+    """The values of one cut-off, written into the SQL of relations."""
+
+    def __init__(self, tables: Mapping[str, str], as_of: Sequence[datetime], number: int, timezone: ZoneInfo) -> None:
+        instants = [_utc(a) for a in as_of]
+        day = as_of[number].astimezone(timezone).date()
+        self._instants = instants
+        self.as_of = instants[number]
+        self._values = {
+            **tables,
+            "as_of": self.as_of,
+            "as_of_day": f"DATE '{day.isoformat()}'",
+            "day": str(day.toordinal() - _EPOCH),
+            "day_of_year": str(day.timetuple().tm_yday),
+            "step": str(number),
+            "steps": str(len(instants)),
+            "each_step": ", ".join(f"({n})" for n in range(len(instants))),
+            "end": instants[-1],
+        }
+
+    def fill(self, sql: str) -> str:
+        return _BRACES.sub(lambda m: self._passed(m[2]) if m[1] == "passed" else self._values[m[1]], sql)
+
+    def _passed(self, instant: str) -> str:
+        """How many cut-offs lie at or before an instant; the last one does not, for facts that any cut-off knows."""
+        passed = [f"CAST({instant} >= {c} AS INTEGER)" for c in self._instants[:-1]]
+        groups = (
+            " + ".join(passed[n : n + 30]) for n in range(0, len(passed), 30)
+        )  # a sum of all is too deep to parse
+        return "(" + " + ".join([*(f"({group})" for group in groups), "0"]) + ")"
+
+
+_BRACES = re.compile(r"\{(\w+)(?:\[(\w+)\])?\}")
+_EPOCH = datetime(1970, 1, 1).toordinal()
+_LONG_AGO = datetime(1800, 1, 1, tzinfo=UTC)
+
+
+def _utc(as_of: datetime) -> str:
+    return f"TIMESTAMP '{as_of.astimezone(UTC).replace(tzinfo=None).isoformat(' ')}'"

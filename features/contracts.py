@@ -4,7 +4,8 @@ Every table may also map ``known_at``, the instant at which the company learnt o
 as known when it occurred. Timestamps are held as UTC; whole days are counted on the project's own calendar.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from features.text import Text
@@ -25,7 +26,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of fact. ``occurred_at`` names the column that says when it happened (None: it holds at any time)."""
+    """One kind of fact. ``occurred_at`` names the column that says when it happened (None: it holds at any time).
+
+    ``learnt_later`` are times that become known of a fact after the fact itself; before them they are empty.
+    """
 
     name: str
     row: Text
@@ -34,10 +38,15 @@ class Table:
     key: tuple[str, ...] = ()
     any_attribute: bool = False
     entity: str = "customer_id"
+    learnt_later: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
         return next((c for c in self.columns if c.name == name), None)
+
+    def mapped(self, columns: Collection[str]) -> "Table":
+        """The table as a project maps it: its key has only columns that are given."""
+        return replace(self, key=tuple(k for k in self.key if k in columns))
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -53,6 +62,7 @@ ORDERS = Table(
     "orders",
     Text("a purchase or return", "一笔购买或退货"),
     occurred_at="ordered_at",
+    learnt_later=("delivered_at",),
     columns=(
         CUSTOMER,
         ORDERED_AT,
@@ -73,7 +83,8 @@ CUSTOMERS = Table(
     "customers",
     Text("a customer or prospect", "一位客户或潜在客户"),
     occurred_at="acquired_at",
-    key=("customer_id",),
+    learnt_later=("valid_to",),
+    key=("customer_id", "valid_from"),
     any_attribute=True,
     columns=(
         CUSTOMER,
@@ -86,6 +97,16 @@ CUSTOMERS = Table(
         Column("account_manager", "text", Text("who looks after the customer", "客户经理")),
         Column("credit_limit", "number", Text("agreed credit limit", "信用额度"), unit="currency"),
         Column("status", "text", Text("status", "状态")),
+        Column("tier", "text", Text("tier, as A, B or key account", "客户等级，如 A、B 或重点客户")),
+        Column(
+            "valid_from",
+            "time",
+            Text(
+                "from when the row holds; several rows a customer may follow each other",
+                "本行生效时间；同一客户可有多行先后生效",
+            ),
+        ),
+        Column("valid_to", "time", Text("until when it holds; empty while it does", "本行失效时间；仍有效则为空")),
     ),
 )
 
@@ -93,6 +114,7 @@ INVOICES = Table(
     "invoices",
     Text("a bill", "一张发票"),
     occurred_at="issued_at",
+    learnt_later=("settled_at",),
     key=("invoice_id",),
     columns=(
         Column("invoice_id", "id", Text("the invoice", "发票编号"), True),
@@ -121,6 +143,7 @@ INTERACTIONS = Table(
     "interactions",
     Text("a contact of any kind", "一次客户互动"),
     occurred_at="at",
+    learnt_later=("closed_at",),
     columns=(
         CUSTOMER,
         Column("at", "time", Text("when it took place", "发生时间"), True),
@@ -140,6 +163,7 @@ SUBSCRIPTIONS = Table(
     "subscriptions",
     Text("a contract period", "一个合同期"),
     occurred_at="started_at",
+    learnt_later=("ended_at",),
     columns=(
         CUSTOMER,
         Column("started_at", "time", Text("when it began", "开始时间"), True),
@@ -194,6 +218,7 @@ SUPPLIES = Table(
     "supplies",
     Text("a delivery that a supplier made to us", "供应商的一次供货"),
     occurred_at="ordered_at",
+    learnt_later=("delivered_at",),
     entity="supplier_id",
     columns=(
         Column("supplier_id", "id", Text("the supplier", "供应商编号"), True),

@@ -4,15 +4,13 @@ Every field is read as text, so that an id keeps its leading zeros and a bad val
 """
 
 import csv
-import gzip
-import io
 from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
+from features.encodings import Encoding, encoding_at_first_sight, encoding_of, open_binary, open_text, utf8_copy
 from features.errors import FactsError
 from features.readers import literal, quoted
 from features.text import Text
@@ -27,13 +25,20 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 class CsvFile:
     """One CSV file with its delimiter and the names in its header, made unique.
 
-    ``has_bare_returns``: its lines end as old Macintosh programs end them.
+    ``has_bare_returns``: its lines end as old Macintosh programs end them. DuckDB reads it only if ``is_readable``; else
+    ``readable_copy`` gives one that it reads.
     """
 
     path: Path
     delimiter: str
     header: tuple[str, ...]
     has_bare_returns: bool = False
+    encoding: Encoding = "utf-8"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is UTF-8 with lines that end in a newline."""
+        return self.encoding == "utf-8" and not self.has_bare_returns
 
 
 def is_csv(path: Path) -> bool:
@@ -44,9 +49,10 @@ def is_csv(path: Path) -> bool:
 def open_csv(path: Path) -> CsvFile:
     """Read the header; the delimiter is the one of comma, semicolon, tab and bar that gives the most fields."""
     try:
-        with open_text(path) as file:
+        encoding = encoding_at_first_sight(path)
+        with open_text(path, encoding=encoding or "utf-8") as file:
             lines = list(islice(file, 50))
-    except (OSError, EOFError) as fault:
+    except (OSError, EOFError, UnicodeDecodeError) as fault:
         raise FactsError(
             Text("{file} cannot be read: {fault}.", "无法读取 {file}：{fault}。"), file=path, fault=fault
         ) from None
@@ -60,10 +66,10 @@ def open_csv(path: Path) -> CsvFile:
         )
     headers = {d: next(r for r in csv.reader(lines, delimiter=d) if r) for d in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda d: len(headers[d]))
-    header = _unique(headers[delimiter])
+    header = unique_names(headers[delimiter])
     if any("\udc80" <= sign <= "\udcff" for sign in "".join(header)):
-        raise _not_utf8(path)
-    return CsvFile(path, delimiter, header, has_bare_returns=lines[0].endswith("\r"))
+        raise _unknown_encoding(path)
+    return CsvFile(path, delimiter, header, lines[0].endswith("\r"), encoding or "utf-8")
 
 
 def select_text(files: Sequence[CsvFile], names: Mapping[str, str], first: int) -> str:
@@ -175,28 +181,26 @@ def _decoded(line: bytes) -> str:
     return line.removeprefix(BOM_UTF8).decode("utf-8", "replace")
 
 
-def with_plain_line_ends(file: CsvFile, folder: Path) -> CsvFile:
-    """A copy of a file in which all lines end in one newline; line numbers stay the same."""
+def readable_copy(file: CsvFile, folder: Path, plain_line_ends: bool = False) -> CsvFile:
+    """A copy of a file in UTF-8, its line ends all one newline where they are bare returns or ``plain_line_ends`` asks.
+
+    Line numbers stay the same. Raises FactsError: a text in it does not belong to its encoding.
+    """
     copy = folder / f"{abs(hash(file.path))}.csv"
-    with (
-        open_text(file.path, newline=None) as source,
-        copy.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as target,
-    ):
-        target.writelines(source)
+    change_ends = plain_line_ends or file.has_bare_returns
+    try:
+        utf8_copy(file.path, file.encoding, copy, newline=None if change_ends else "")
+    except UnicodeDecodeError:
+        raise _unknown_encoding(file.path) from None
     return CsvFile(copy, file.delimiter, file.header)
 
 
-def open_binary(path: Path) -> BinaryIO:
-    """A plain or gzipped file as bytes."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.name.lower().endswith(".gz") else path.open("rb")
+def looked_at_closely(file: CsvFile) -> CsvFile:
+    """The same file, its encoding told from all of it, not from its beginning only."""
+    return file if file.encoding != "utf-8" else replace(file, encoding=encoding_of(file.path) or "utf-8")
 
 
-def open_text(path: Path, newline: str | None = "") -> io.TextIOWrapper:
-    """A plain or gzipped file as text, by default with its line ends left as they are; bad bytes are kept as surrogates."""
-    return io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", errors="surrogateescape", newline=newline)
-
-
-def _unique(header: Sequence[str]) -> tuple[str, ...]:
+def unique_names(header: Sequence[str]) -> tuple[str, ...]:
     """Names as DuckDB needs them: none empty, none twice when case is ignored."""
     names: list[str] = []
     taken: set[str] = set()
@@ -210,13 +214,13 @@ def _unique(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _not_utf8(path: Path) -> FactsError:
+def _unknown_encoding(path: Path) -> FactsError:
     return FactsError(
         Text(
-            "{file} is not UTF-8 text. Save it as 'CSV UTF-8' (Excel offers it under Save as), or convert it, "
-            "e.g. iconv -f GB18030 -t UTF-8 old.csv > new.csv.",
-            "{file} 不是 UTF-8 文本。请另存为“CSV UTF-8”（Excel 的“另存为”中可选），或用命令转换，"
-            "例如 iconv -f GB18030 -t UTF-8 old.csv > new.csv。",
+            "{file} is not UTF-8 text, nor GB18030 (GBK, GB2312) or UTF-16. Save it as 'CSV UTF-8' (Excel offers it under "
+            "Save as), or convert it, e.g. iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv.",
+            "{file} 不是 UTF-8 文本，也不是 GB18030（GBK、GB2312）或 UTF-16。请另存为“CSV UTF-8”（Excel 的“另存为”中可选），"
+            "或用命令转换，例如 iconv -f BIG5 -t UTF-8 old.csv > new.csv。",
         ),
         file=path,
     )

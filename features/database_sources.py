@@ -10,8 +10,10 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
+from features.database_faults import display_name, refused, unreachable
 from features.errors import FactsError, ProjectError
 from features.expressions import raw_name
+from features.postgresql import load_postgresql
 from features.project import TableSource
 from features.readers import literal, quoted
 from features.text import Text
@@ -19,18 +21,10 @@ from features.text import Text
 CHUNK_ROWS = 50_000
 
 
-def display_name(url: str) -> str:
-    """The database's address without its password."""
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return url.split("@")[-1]
-
-
 def load_database(
-    connection: duckdb.DuckDBPyConnection, raw: str, source: TableSource, root: Path
+    connection: duckdb.DuckDBPyConnection, raw: str, source: TableSource, root: Path, folder: Path
 ) -> tuple[dict[str, str], bool]:
-    """Copy a table or query into ``raw``, its columns named by ``raw_name``.
+    """Copy a table or query into ``raw``, its columns named by ``raw_name``; ``folder`` is for temporary copies.
 
     Gives the columns' DuckDB types, and whether all of them are held as text.
     Raises FactsError: unreachable, or the table or query is refused; ProjectError: an address of an unknown kind.
@@ -47,7 +41,9 @@ def load_database(
             ),
             url=display_name(source.database),
         )
-    return _load_sqlalchemy(connection, raw, source, root, kind), True
+    if kind == "sqlite":
+        return _load_sqlite(connection, raw, source, _file_of(source.database, root)), True
+    return load_postgresql(connection, raw, source, folder), True
 
 
 def _file_of(url: str, root: Path) -> Path:
@@ -72,7 +68,7 @@ def _load_duckdb(connection: duckdb.DuckDBPyConnection, raw: str, source: TableS
     try:
         connection.execute(f"ATTACH {literal(str(file))} AS company (READ_ONLY)")
     except duckdb.Error as fault:
-        raise _unreachable(str(file), fault) from None
+        raise unreachable(str(file), fault) from None
     try:
         rows = _duckdb_rows(connection, source)
         types = {r[0]: r[1] for r in connection.execute(f"DESCRIBE {rows}").fetchall()}
@@ -80,10 +76,18 @@ def _load_duckdb(connection: duckdb.DuckDBPyConnection, raw: str, source: TableS
         connection.execute(f"CREATE TABLE {raw} AS SELECT {columns} FROM ({rows})")
         return types
     except duckdb.Error as fault:
-        raise _refused(source, fault) from None
+        raise refused(source, fault, _duckdb_tables(connection)) from None
     finally:
         connection.execute("USE memory.main")
         connection.execute("DETACH company")
+
+
+def _duckdb_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        """SELECT CASE table_schema WHEN 'main' THEN table_name ELSE table_schema || '.' || table_name END
+        FROM information_schema.tables WHERE table_catalog = 'company'"""
+    )
+    return [row[0] for row in rows.fetchall()]
 
 
 def _duckdb_rows(connection: duckdb.DuckDBPyConnection, source: TableSource) -> str:
@@ -94,10 +98,8 @@ def _duckdb_rows(connection: duckdb.DuckDBPyConnection, source: TableSource) -> 
     return f"SELECT * FROM {'.'.join(quoted(part) for part in str(source.table).split('.'))}"
 
 
-def _load_sqlalchemy(
-    connection: duckdb.DuckDBPyConnection, raw: str, source: TableSource, root: Path, kind: str
-) -> dict[str, str]:
-    engine = _engine(str(source.database), root, kind)
+def _load_sqlite(connection: duckdb.DuckDBPyConnection, raw: str, source: TableSource, file: Path) -> dict[str, str]:
+    engine = sa.create_engine(f"sqlite:///file:{file.as_posix()}?mode=ro&uri=true")
     try:
         with engine.connect().execution_options(stream_results=True, max_row_buffer=CHUNK_ROWS) as database:
             result = database.execute(sa.text(_statement(engine, source).replace(":", "\\:")))
@@ -110,29 +112,18 @@ def _load_sqlalchemy(
                 connection.unregister("chunk")
         return dict.fromkeys(names, "VARCHAR")
     except sa.exc.OperationalError as fault:
-        refused = "no such table" in str(fault.orig) or "syntax error" in str(fault.orig)
-        raise (_refused(source, fault.orig) if refused else _unreachable(str(source.database), fault.orig)) from None
+        if "no such table" in str(fault.orig) or "syntax error" in str(fault.orig):
+            raise refused(source, fault.orig, _sqlite_tables(engine)) from None
+        raise unreachable(str(source.database), fault.orig) from None
     except (sa.exc.SQLAlchemyError, duckdb.Error) as fault:
-        raise _refused(source, getattr(fault, "orig", None) or fault) from None
+        raise refused(source, getattr(fault, "orig", None) or fault) from None
     finally:
         engine.dispose()
 
 
-def _engine(url: str, root: Path, kind: str) -> sa.Engine:
-    if kind == "sqlite":
-        file = _file_of(url, root)
-        return sa.create_engine(f"sqlite:///file:{file.as_posix()}?mode=ro&uri=true")
-    try:
-        return sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    except ModuleNotFoundError:
-        raise FactsError(
-            Text(
-                "Reading from PostgreSQL needs its driver, which is not installed. Install it with: pip install 'retinue[postgres]'.",
-                "读取 PostgreSQL 需要其驱动程序，目前尚未安装。请运行：pip install 'retinue[postgres]'。",
-            )
-        ) from None
-    except sa.exc.ArgumentError as fault:
-        raise _unreachable(url, fault) from None
+def _sqlite_tables(engine: sa.Engine) -> list[str]:
+    found = sa.inspect(engine)
+    return [*found.get_table_names(), *found.get_view_names()]
 
 
 def _statement(engine: sa.Engine, source: TableSource) -> str:
@@ -162,26 +153,3 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, bytes | memoryview):
         return bytes(value).decode("utf-8", "replace")
     return str(value)
-
-
-def _unreachable(url: str, fault: object) -> FactsError:
-    return FactsError(
-        Text(
-            "The database {url} cannot be opened: {fault}. Check its address, that it runs, and your rights.",
-            "无法打开数据库 {url}：{fault}。请检查地址、数据库是否在运行，以及访问权限。",
-        ),
-        url=display_name(url),
-        fault=str(fault).strip().split("\n")[0].rstrip("."),
-    )
-
-
-def _refused(source: TableSource, fault: object) -> FactsError:
-    return FactsError(
-        Text(
-            "The database {url} refuses to give {what}: {fault}. Check 'table' or 'query' in the project file.",
-            "数据库 {url} 无法提供 {what}：{fault}。请检查项目文件中的 table 或 query。",
-        ),
-        url=display_name(str(source.database)),
-        what=source.table or source.query,
-        fault=str(fault).strip().split("\n")[0].rstrip("."),
-    )

@@ -38,6 +38,10 @@ class ModelError(RetinueError):
     """A model is missing, or what was stored does not match what is asked of it."""
 
 
+class EngineError(RetinueError):
+    """The engine that the project chose is not installed, cannot start, or cannot compute what was asked."""
+
+
 class StorageError(RetinueError):
     """Something could not be written; nothing was changed."""
 

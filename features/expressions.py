@@ -6,11 +6,22 @@ its columns in the type that their values have, so that ``Quantity * UnitPrice``
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 
 from features.errors import FactsError
+from features.numbers_in_text import (
+    FOR_THE_TABLE,
+    PLAIN,
+    DecimalSign,
+    Finding,
+    find_notations,
+    likely_numbers,
+    number,
+    undecided,
+    unified,
+)
 from features.readers import quoted
 from features.text import Text
 
@@ -34,10 +45,14 @@ class Expression:
 
 @dataclass(frozen=True)
 class View:
-    """In which types an expression sees the source's columns; None: as they are. Exact: every value has its type."""
+    """In which types an expression sees the source's columns; None: as they are. Exact: every value has its type.
+
+    ``findings`` tell how columns of text write their numbers, where they are not plain or can be read in two ways.
+    """
 
     types: Mapping[str, str | None]
     is_exact: bool = True
+    findings: Mapping[str, Finding] = field(default_factory=dict)
 
 
 def raw_name(column: str) -> str:
@@ -62,17 +77,56 @@ def mentioned(sql: str, columns: Collection[str]) -> list[str]:
     return [c for c in columns if c.lower() in words]
 
 
-def views_of_text(connection: duckdb.DuckDBPyConnection, raw: str, columns: Sequence[str]) -> list[View]:
+def views_of_text(
+    connection: duckdb.DuckDBPyConnection,
+    raw: str,
+    columns: Sequence[str],
+    company: str | None = None,
+    by_program: bool = False,
+    decimal: DecimalSign | None = None,
+) -> list[View]:
     """The ways in which an expression may see text columns; the first that binds wins.
 
     The types that all values have; the types that nearly all have (one misspelt number does not turn a column into
-    text; that row is set aside); plain text.
+    text; that row is set aside); plain text. For ``company`` and ``by_program`` see ``find_notations``; ``decimal`` is what
+    the project file says about the whole table.
     """
-    exact, tolerant = inferred_types(connection, raw, columns)
-    return [View(exact), View(tolerant, is_exact=False), View(dict.fromkeys(columns, "VARCHAR"))]
+    exact, tolerant = _inferred_types(connection, raw, columns)
+    findings = _findings(connection, raw, exact, tolerant, company, by_program, decimal)
+    written = {c: f.readable for c, f in findings.items() if f.notation and f.readable}
+    filled = _fitting(connection, raw, dict.fromkeys(written, ()))
+    for column, readable in written.items():
+        if readable >= filled[column][""] * TOLERATED_SHARE:
+            tolerant[column] = "DOUBLE"
+        if readable >= filled[column][""]:
+            exact[column] = "DOUBLE"
+    return [
+        View(exact, findings=findings),
+        View(tolerant, is_exact=False, findings=findings),
+        View(dict.fromkeys(columns, "VARCHAR")),
+    ]
 
 
-def inferred_types(
+def _findings(
+    connection: duckdb.DuckDBPyConnection,
+    raw: str,
+    exact: Mapping[str, str],
+    tolerant: Mapping[str, str],
+    company: str | None,
+    by_program: bool,
+    decimal: DecimalSign | None,
+) -> dict[str, Finding]:
+    """How those columns write their numbers that may hold numbers other than whole ones."""
+    text = {c: quoted(raw_name(c)) for c, type_ in tolerant.items() if type_ == "VARCHAR"}
+    likely = likely_numbers(connection, raw, text, LIKELY_SHARE)
+    asked = [c for c, type_ in tolerant.items() if "DOUBLE" in (type_, exact[c]) or (type_ == "BIGINT" != exact[c])]
+    texts = {c: quoted(raw_name(c)) for c in (*likely, *asked)}
+    given = dict.fromkeys(texts, decimal) if decimal else {}
+    found = find_notations(connection, raw, texts, company, by_program, given)
+    return {c: finding for c, finding in found.items() if finding.notation or finding.doubtful}
+
+
+def _inferred_types(
     connection: duckdb.DuckDBPyConnection, raw: str, columns: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The type that all, and that nearly all values of text columns have; VARCHAR where they agree on none.
@@ -125,12 +179,17 @@ def _filled(column: str) -> str:
     return f"nullif(trim({quoted(raw_name(column))}), '')"
 
 
-def _seen_as(column: str, type_: str | None) -> str:
+def _seen_as(column: str, view: View) -> str:
     """SQL for a raw column as an expression sees it."""
-    raw = quoted(raw_name(column))
-    value = (
-        raw if type_ is None else _filled(column) if type_ == "VARCHAR" else f"TRY_CAST({_filled(column)} AS {type_})"
-    )
+    type_ = view.types[column]
+    if type_ is None:
+        value = quoted(raw_name(column))
+    elif type_ == "VARCHAR":
+        value = _filled(column)
+    elif type_ == "DOUBLE" and (notation := view.findings.get(column, PLAIN).notation):
+        value = number(unified(quoted(raw_name(column))), notation)
+    else:
+        value = f"TRY_CAST({_filled(column)} AS {type_})"
     return f"{value} AS {quoted(column)}"
 
 
@@ -166,14 +225,13 @@ def _computed(relation: str, group: Sequence[Expression], view: View) -> str:
 def _seen(relation: str, view: View) -> str:
     if not view.types:
         return relation
-    return f"(SELECT *, {', '.join(_seen_as(c, t) for c, t in view.types.items())} FROM {relation})"
+    return f"(SELECT *, {', '.join(_seen_as(c, view) for c in view.types)} FROM {relation})"
 
 
 def _misread(expression: Expression, view: View) -> str:
     """SQL: whether a column of the expression holds a text that is not of the type it is seen in."""
-    if view.is_exact:
-        return "false"
-    doubtful = [c for c in mentioned(expression.sql, view.types) if view.types[c] not in (None, "VARCHAR")]
+    used = mentioned(expression.sql, view.findings if view.is_exact else view.types)
+    doubtful = [c for c in used if view.types[c] not in (None, "VARCHAR")]
     tests = [f"({_filled(c)} IS NOT NULL AND {quoted(c)} IS NULL)" for c in doubtful]
     return f"({' OR '.join(tests)})" if tests else "false"
 
@@ -191,10 +249,21 @@ def _first_that_binds(
         try:
             connection.execute(f"EXPLAIN SELECT ({expression.sql}\n) FROM {_seen(relation, view)}")
             connection.execute(f"EXPLAIN SELECT * FROM {_computed(relation, [expression], view)}")
-            return position
         except duckdb.Error as fault:
             faults.append(fault)
+            continue
+        _refuse_doubtful(expression, view, ("DOUBLE",))
+        return position
+    _refuse_doubtful(expression, views[0], ("DOUBLE", "VARCHAR"))
     raise _does_not_bind(expression, columns, faults[0])
+
+
+def _refuse_doubtful(expression: Expression, view: View, types: Sequence[str]) -> None:
+    """Raise FactsError if the expression needs a column of these types whose numbers can be read in two ways."""
+    for column in mentioned(expression.sql, view.findings):
+        finding = view.findings[column]
+        if finding.doubtful and view.types[column] in types:
+            raise undecided(expression.place, column, finding, FOR_THE_TABLE)
 
 
 def _does_not_bind(expression: Expression, columns: Sequence[str], fault: duckdb.Error) -> FactsError:

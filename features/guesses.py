@@ -10,6 +10,7 @@ from features.profiling import ColumnProfile, SourceProfile
 from features.readers import quoted
 from features.synonyms import FILE_NAMES, SYNONYMS, UNIT_PRICE, rank
 from features.text import Text
+from features.time_formats import day_first, is_ambiguous, month_first
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 NAMED_SCORE = 4
@@ -80,6 +81,8 @@ def _is_plausible(table: Table, source: SourceProfile, guesses: Mapping[str, Gue
         is_unique = customer.distinct == source.rows
         if table.name == "panel":
             return is_unique and "label" in guesses
+        if named:  # a few ids may come twice by mistake; many do where rows follow each other
+            is_unique = customer.distinct * 2 > source.rows or "valid_from" in guesses
         return is_unique and (named or len(guesses) >= 3) and not _has_label(source)
     return named or table.name not in ("payments", "supplies", "treatments") or _is_particular(table, guesses)
 
@@ -165,23 +168,33 @@ def _by_content(table: Table, guesses: Mapping[str, Guess], free: Sequence[Colum
 
 def _guess(column: Column, profile: ColumnProfile, why: Text) -> Guess:
     name = in_quotes(profile.name)
-    if column.type != "time" or "" in profile.formats:
-        return Guess(column.name, (profile.name,), name, why)
-    format_ = profile.formats[0]
+    how, why_how = _as_written(column, profile)
     return Guess(
         column.name,
         (profile.name,),
-        f"{{ column = {name}, format = {in_quotes(format_)} }}",
-        Text(*(f"{w}{sep}{f}" for w, sep, f in zip(why, ("; ", "；"), _why_format(profile.formats), strict=True))),
+        f"{{ column = {name}, {how} }}" if how else name,
+        Text(*(f"{w}{sep}{h}" for w, sep, h in zip(why, ("; ", "；"), why_how, strict=True))) if why_how else why,
     )
 
 
+def _as_written(column: Column, profile: ColumnProfile) -> tuple[str, Text | None]:
+    """What the project file has to say about how the column's values are written, and why."""
+    if column.type == "time" and "" not in profile.formats:
+        if is_ambiguous(profile.formats):
+            return "", _ANY_ORDER.format(day=day_first(profile.formats), month=month_first(profile.formats))
+        return f"format = {in_quotes(profile.formats[0])}", _why_format(profile.formats)
+    finding = profile.finding
+    if column.type == "number" and finding.doubtful:
+        return "", _ANY_DECIMAL.format(example=finding.doubtful[0])
+    if column.type == "number" and finding.notation and finding.shows_decimal:
+        sign = finding.notation.decimal
+        return f"decimal = {in_quotes(sign)}", (_POINT if sign == "." else _COMMA)
+    return "", None
+
+
 def _why_format(formats: Sequence[str]) -> Text:
-    day_first, month_first = (any(f.startswith(start) for f in formats) for start in (("%d/", "%d-%m"), ("%m/", "%m-")))
-    if day_first and month_first:
-        return _AMBIGUOUS.format(format=formats[0], other=next(f for f in formats if f.startswith("%m")))
-    if day_first or month_first:
-        return (_DAY_FIRST if day_first else _MONTH_FIRST).format(format=formats[0])
+    if day_first(formats) or month_first(formats):
+        return (_DAY_FIRST if day_first(formats) else _MONTH_FIRST).format(format=formats[0])
     return _FORMAT.format(format=formats[0])
 
 
@@ -224,15 +237,26 @@ _CONTENT = {
 }
 _FORMAT = Text("written as {format}", "写作 {format}")
 _DAY_FIRST = Text(
-    "day first, as some first numbers are above 12 or no other reading fits",
-    "日在前：首个数字有大于 12 的，或其他读法不成立",
+    "day first, as some first numbers of its dates or of the others are above 12, or no other reading fits",
+    "日在前：该列或其他日期列的首个数字有大于 12 的，或其他读法不成立",
 )
 _MONTH_FIRST = Text(
-    "month first, as some second numbers are above 12 or no other reading fits",
-    "月在前：第二个数字有大于 12 的，或其他读法不成立",
+    "month first, as some second numbers of its dates or of the others are above 12, or no other reading fits",
+    "月在前：该列或其他日期列的第二个数字有大于 12 的，或其他读法不成立",
 )
-_AMBIGUOUS = Text(
-    "AMBIGUOUS: no day above 12, so {other} fits as well as {format}; please decide",
-    "有歧义：没有大于 12 的日，{other} 与 {format} 都说得通；请确认",
+_ANY_ORDER = Text(
+    'AMBIGUOUS: no day above 12, so day or month may stand first. Please decide and write {{ column = "…", format = "{day}" }} '
+    'or format = "{month}"; until then its rows cannot be read',
+    '有歧义：没有大于 12 的日，无法判断日在前还是月在前。请确认后写 {{ column = "…", format = "{day}" }} 或 format = "{month}"；'
+    "在此之前无法读取",
+)
+_ANY_DECIMAL = Text(
+    'AMBIGUOUS: \'{example}\' can be read in two ways. Please decide and write {{ column = "…", decimal = "," }} or '
+    'decimal = "."; until then it cannot be read',
+    '有歧义：“{example}”有两种读法。请确认后写 {{ column = "…", decimal = "," }} 或 decimal = "."；在此之前无法读取',
+)
+_COMMA = Text("with a decimal comma, as its values show", "小数点写作逗号，由其值可知")
+_POINT = Text(
+    "with a decimal point and thousands separators, as its values show", "小数点写作句点并带千位分隔符，由其值可知"
 )
 _NO_CUSTOMER = Text("{rows} rows ({share}) name no customer and are left out", "{rows} 行（{share}）没有客户，已排除")

@@ -1,8 +1,9 @@
 """What a folder of files holds: which files belong together, and what each of their columns looks like."""
 
 import glob
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from pathlib import Path
 
@@ -10,22 +11,24 @@ import duckdb
 
 from features import csv_files
 from features.errors import FactsError
-from features.raw_tables import PARQUET_SUFFIXES
+from features.expressions import LIKELY_SHARE, raw_name
+from features.numbers_in_text import PLAIN, Finding, find_notations, likely_numbers, number, unified
+from features.raw_tables import PARQUET_SUFFIXES, load_csv
 from features.readers import checked, is_number, is_present, is_time, literal, prepared, quoted, read
 from features.text import Text
+from features.time_formats import day_first, fitting_formats, is_ambiguous, month_first
 
 DISTINCT_TIMES = 50_000
 """Of so many different texts it is found out how a column writes its times."""
 
-_SLASHED = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y")
-_WORDED = ("%Y年%m月%d日", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%y", "%Y.%m.%d")
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-TIME_FORMATS = tuple(day + time for time in _TIMES for day in (*_SLASHED, *_WORDED))
-
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column of a source: ``formats`` are all that fit every one of its times ('' : none is needed)."""
+    """One column of a source.
+
+    It counts as numbers, or times, when at least half of its values can be read so; ``is_whole``: those are whole numbers.
+    ``formats`` are all that fit the most of its times ('' : none is needed); ``finding`` tells how its numbers are written.
+    """
 
     name: str
     is_number: bool
@@ -34,10 +37,11 @@ class ColumnProfile:
     formats: tuple[str, ...]
     filled: int
     distinct: int
+    finding: Finding = PLAIN
 
     @property
     def is_time(self) -> bool:
-        """Whether every value can be read as a time."""
+        """Whether its values can be read as times."""
         return bool(self.formats)
 
 
@@ -116,69 +120,86 @@ def _pattern(folder: Path, files: Sequence[Path]) -> str:
 def profile(folder: Path, files: Sequence[Path]) -> SourceProfile:
     """Look at every column of a source."""
     names = ", ".join(literal(str(f)) for f in files)
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, tempfile.TemporaryDirectory(prefix="retinue-") as temporary:
         try:
             if _is_parquet(files[0]):
-                scan = f"SELECT * FROM read_parquet([{names}])"
-                connection.execute(f"CREATE VIEW source AS {scan}")
+                connection.execute(f"CREATE VIEW source AS SELECT * FROM read_parquet([{names}])")
             else:
-                opened = [csv_files.open_csv(f) for f in files]
-                scan = csv_files.select_text(opened, {c: c for c in opened[0].header}, 0)
-                connection.execute(f"CREATE TABLE source AS {scan}")
-            described = connection.execute("DESCRIBE source").fetchall()
+                _load_csv(connection, files, Path(temporary))
+            types = {row[0]: row[1] for row in connection.execute("DESCRIBE source").fetchall()}
             rows = connection.execute("SELECT count(*) FROM source").fetchall()[0][0]
-            columns = [_column(connection, row[0], row[1]) for row in described if row[0] != "#file"]
+            findings = _findings(connection, [c for c, type_ in types.items() if type_ == "VARCHAR"])
+            columns = [_column(connection, c, type_, findings.get(c, PLAIN)) for c, type_ in types.items()]
         except duckdb.Error as fault:
             raise _unreadable(files[0], fault) from None
-    return SourceProfile(_pattern(folder, files), tuple(files), rows, tuple(columns))
+    return SourceProfile(_pattern(folder, files), tuple(files), rows, tuple(_in_one_order(columns)))
 
 
-def _column(connection: duckdb.DuckDBPyConnection, name: str, type_: str) -> ColumnProfile:
+def _load_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], temporary: Path) -> None:
+    """Load CSV files into the table ``source``."""
+    opened = [csv_files.open_csv(f) for f in files]
+    header = opened[0].header
+    load_csv(connection, "raw", "malformed", opened, header, temporary)
+    connection.execute(
+        f"CREATE VIEW source AS SELECT {', '.join(f'{quoted(raw_name(c))} AS {quoted(c)}' for c in header)} FROM raw"
+    )
+
+
+def _findings(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> dict[str, Finding]:
+    """How those columns of text write their numbers that seem to hold some."""
+    texts = {c: quoted(c) for c in columns}
+    likely = likely_numbers(connection, "source", texts, LIKELY_SHARE)
+    return find_notations(connection, "source", {c: texts[c] for c in likely}, None)
+
+
+def _column(connection: duckdb.DuckDBPyConnection, name: str, type_: str, finding: Finding) -> ColumnProfile:
     value = prepared(quoted(name), type_)
     present = is_present("v", type_, "number")
-    number = checked(read("v", type_, "number", "UTC"), "number") if not is_time(type_) else "NULL"
+    amount = number(unified("v"), finding.notation) if finding.notation else read("v", type_, "number", "UTC")
+    amount = checked(amount, "number") if not is_time(type_) else "NULL"
     flag = read("v", type_, "flag", "UTC") if not is_time(type_) else "NULL"
     query = f"""SELECT count(*) FILTER ({present}), count(DISTINCT v) FILTER ({present}),
-        count({number}) FILTER ({present}), count(*) FILTER ({present} AND {number} = floor({number})),
+        count({amount}) FILTER ({present}), count(*) FILTER (({present}) AND {amount} = floor({amount})),
         count({flag}) FILTER ({present})
         FROM (SELECT {value} AS v FROM source)"""
     filled, distinct, numbers, whole, flags = connection.execute(query).fetchall()[0]
+    if finding.doubtful:
+        numbers, whole = max(numbers, finding.readable or 0), 0
     return ColumnProfile(
         name,
-        is_number=numbers == filled > 0,
-        is_whole=whole == filled > 0,
+        is_number=numbers >= LIKELY_SHARE * filled > 0,
+        is_whole=whole == numbers > 0,
         is_flag=flags == filled > 0,
         formats=_formats(connection, name, type_) if filled else (),
         filled=filled,
         distinct=distinct,
+        finding=finding,
     )
 
 
 def _formats(connection: duckdb.DuckDBPyConnection, name: str, type_: str) -> tuple[str, ...]:
-    """The formats that read every time of a column."""
+    """The formats that read the most times of a column."""
     if is_time(type_):
         return ("",)
     if is_number(type_) and not type_.endswith("INT") and type_ != "INTEGER":
         return ()
-    values = f"""SELECT DISTINCT CAST({prepared(quoted(name), type_)} AS VARCHAR) AS v FROM source
-        WHERE {is_present(prepared(quoted(name), type_), type_, "time")} LIMIT {DISTINCT_TIMES}"""
+    values = f"""SELECT CAST({prepared(quoted(name), type_)} AS VARCHAR) AS v, count(*) AS n FROM source
+        WHERE {is_present(prepared(quoted(name), type_), type_, "time")} GROUP BY v LIMIT {DISTINCT_TIMES}"""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE texts AS {values}")
-    first = connection.execute("SELECT v FROM texts LIMIT 20").fetchall()
-    return tuple(
-        f
-        for f in ("", *TIME_FORMATS)
-        if _fits(connection, f, "(VALUES " + _rows(first) + ") t(v)") and _fits(connection, f, "texts")
-    )
+    return fitting_formats(connection, "texts")
 
 
-def _rows(values: Sequence[tuple[str]]) -> str:
-    return ", ".join(f"({literal(v)})" for (v,) in values)
-
-
-def _fits(connection: duckdb.DuckDBPyConnection, format_: str, values: str) -> bool:
-    instant = read("v", "VARCHAR", "time", "UTC", format_ or None)
-    query = f"SELECT bool_and(coalesce(t >= TIMESTAMP '1800-01-01', false)) FROM (SELECT {instant} AS t FROM {values})"
-    return bool(connection.execute(query).fetchall()[0][0])
+def _in_one_order(columns: Sequence[ColumnProfile]) -> list[ColumnProfile]:
+    """The same columns; dates that could begin with day or month are read as the other dates of the source are."""
+    told = [c.formats for c in columns if not is_ambiguous(c.formats)]
+    days, months = any(map(day_first, told)), any(map(month_first, told))
+    if days == months:
+        return list(columns)
+    excluded = ("%m/", "%m-") if days else ("%d/", "%d-%m")
+    return [
+        replace(c, formats=tuple(f for f in c.formats if not f.startswith(excluded))) if is_ambiguous(c.formats) else c
+        for c in columns
+    ]
 
 
 def _unreadable(file: Path, fault: duckdb.Error) -> FactsError:

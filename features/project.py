@@ -5,7 +5,7 @@ An unknown key, table or column is refused with the nearest right name; nothing 
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -28,23 +28,28 @@ class SqlColumn(_Strict):
 
 
 class FormattedColumn(_Strict):
-    """A time column whose text is read with a ``strptime`` format, e.g. ``%d/%m/%Y``."""
+    """A column whose text is read as told: times by a ``strptime`` format (``%d/%m/%Y``), numbers by their decimal sign."""
 
     column: str = Field(min_length=1)
-    format: str = Field(min_length=1)
+    format: str | None = Field(None, min_length=1)
+    decimal: Literal[".", ","] | None = None
 
 
 ColumnSource = str | SqlColumn | FormattedColumn
 
 
 class TableSource(_Strict):
-    """Where a table's rows lie, and how the source's columns map to the contract's."""
+    """Where a table's rows lie, and how the source's columns map to the contract's.
+
+    ``decimal`` is the decimal sign of all its numbers that are written as text; None: each column's own values tell.
+    """
 
     path: str | None = None
     database: str | None = None
     table: str | None = None
     query: str | None = None
     where: str | None = None
+    decimal: Literal[".", ","] | None = None
     columns: dict[str, ColumnSource | list[str]]
 
     @model_validator(mode="after")
@@ -62,12 +67,19 @@ class TableSource(_Strict):
         return self
 
 
+EngineName = Literal["duckdb", "spark"]
+
+
 class ProjectSettings(_Strict):
-    """Who the company is. Naive timestamps are read in ``timezone`` and whole days are counted in it."""
+    """Who the company is. Naive timestamps are read in ``timezone`` and whole days are counted in it.
+
+    ``engine`` computes the features: DuckDB in this process, or Spark.
+    """
 
     name: str = Field(min_length=1)
     currency: str = Field(pattern="^[A-Z]{3}$")
     timezone: str = "UTC"
+    engine: EngineName = "duckdb"
 
     @field_validator("timezone")
     @classmethod
@@ -129,6 +141,35 @@ class PlaybookSettings(_Strict):
     path: str
 
 
+class Meaning(_Strict):
+    """What a feature means, in both languages."""
+
+    en: str = Field(min_length=1)
+    zh: str = Field(min_length=1)
+
+
+class OwnFeature(_Strict):
+    """A feature of the project's own: an SQL aggregate over one table's rows as they were known at a cut-off.
+
+    ``empty`` is its value for a customer without any row (without it: missing).
+    """
+
+    table: Literal[
+        "orders", "customers", "invoices", "payments", "interactions", "subscriptions", "treatments", "financials"
+    ]
+    sql: str = Field(min_length=1)
+    unit: str = Field(min_length=1)
+    meaning: str | Meaning
+    empty: float | None = None
+
+    @property
+    def text(self) -> Text:
+        """The meaning in both languages; one that is given once stands for both."""
+        if isinstance(self.meaning, Meaning):
+            return Text(self.meaning.en, self.meaning.zh)
+        return Text(self.meaning, self.meaning)
+
+
 class Project(_Strict):
     """A whole project file. ``root`` is the folder that it lies in; paths in it are relative to that folder."""
 
@@ -137,6 +178,7 @@ class Project(_Strict):
     tables: dict[str, TableSource]
     churn: ChurnSettings = ChurnSettings()
     value: ValueSettings = ValueSettings()
+    features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = {}
     playbook: PlaybookSettings | None = None
 
     @property
@@ -201,4 +243,5 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
 
 def _keys(section: tuple[str, ...]) -> set[str]:
     """The keys that a section of the file may have."""
-    return set(_SECTIONS.get(section, TableSource).model_fields) - {"root"}
+    other = OwnFeature if section[:1] == ("features",) else TableSource
+    return set(_SECTIONS.get(section, other).model_fields) - {"root"}

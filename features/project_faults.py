@@ -75,8 +75,10 @@ def _column_faults(name: str, columns: dict[str, Any]) -> list[Text]:
 ATTRIBUTES = "attributes"
 _AT_COLUMN = Text("[tables.{name}] {column}: {fault}", "[tables.{name}] 的 {column}：{fault}")
 _SOURCE_FORMS = Text(
-    'expected a column\'s name in quotes, {{ sql = "…" }}, or {{ column = "…", format = "…" }}; got {got}',
-    '应为带引号的列名、{{ sql = "…" }} 或 {{ column = "…", format = "…" }}；得到 {got}',
+    'expected a column\'s name in quotes, {{ sql = "…" }}, {{ column = "…", format = "…" }} for times, or '
+    '{{ column = "…", decimal = "," }} for numbers; got {got}',
+    '应为带引号的列名、{{ sql = "…" }}、{{ column = "…", format = "…" }}（时间）或 {{ column = "…", decimal = "," }}（数字）；'
+    "得到 {got}",
 )
 
 
@@ -97,8 +99,8 @@ def _source_fault(table: Table, column: str, source: Any) -> Text | None:
 
 
 def _described_source_fault(table: Table, column: str, source: dict[str, Any]) -> Text | None:
-    """What is wrong with ``{sql = …}`` or ``{column = …, format = …}``."""
-    keys = ("sql", "column", "format")
+    """What is wrong with ``{sql = …}``, ``{column = …, format = …}`` or ``{column = …, decimal = …}``."""
+    keys = ("sql", "column", "format", "decimal")
     if unknown := [key for key in source if key not in keys]:
         return Text("unknown key '{key}'. {hint}", "未知的键“{key}”。{hint}").format(
             key=unknown[0], hint=nearest(unknown[0], keys)
@@ -107,14 +109,29 @@ def _described_source_fault(table: Table, column: str, source: dict[str, Any]) -
         return Text("{key} must be a text in quotes, got {got!r}", "{key} 必须是带引号的文字，得到 {got!r}").format(
             key=bad[0], got=source[bad[0]]
         )
-    if set(source) not in ({"sql"}, {"column", "format"}):
+    if set(source) not in ({"sql"}, {"column", "format"}, {"column", "decimal"}):
         return _SOURCE_FORMS.format(got=", ".join(source) or "{}")
-    if "format" in source and next(c for c in (*table.columns, KNOWN_AT) if c.name == column).type != "time":
-        return Text(
-            "a format is for times, and this is none; name the column in quotes",
-            "format 只用于时间列；请直接写带引号的列名",
+    type_ = next(c for c in (*table.columns, KNOWN_AT) if c.name == column).type
+    if "format" in source and type_ != "time":
+        return _ONLY_FOR_TIMES
+    if "decimal" in source and type_ != "number":
+        return _ONLY_FOR_NUMBERS
+    if "decimal" in source and source["decimal"] not in DECIMAL_SIGNS:
+        return Text('decimal must be "." or ",", got {got!r}', "decimal 只能是“.”或“,”，得到 {got!r}").format(
+            got=source["decimal"]
         )
     return None
+
+
+DECIMAL_SIGNS = (".", ",")
+_ONLY_FOR_TIMES = Text(
+    "a format is for times, and this is none; name the column in quotes",
+    "format 只用于时间列；请直接写带引号的列名",
+)
+_ONLY_FOR_NUMBERS = Text(
+    "a decimal sign is for numbers, and this is none; name the column in quotes",
+    "decimal 只用于数字列；请直接写带引号的列名",
+)
 
 
 def said_by_tables(error: ErrorDetails) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from features.contracts import STARTING_TABLES, TABLES
 from features.errors import FactsError, ProjectError
+from features.fields import contract_columns
 from features.guesses import TableGuess, best_tables, in_quotes
-from features.mapping import contract_columns
 from features.profiling import SourceProfile, profile_folder
 from features.text import Language, Text
 
@@ -28,11 +28,13 @@ class Proposal:
     timezone: str
     tables: tuple[TableGuess, ...]
     unused: tuple[Text, ...]
+    sees_currency: bool = False
 
     @property
     def explanations(self) -> tuple[Text, ...]:
         """Every guess with its reason, table by table."""
-        found = [_SETTINGS.format(currency=self.currency, timezone=self.timezone)]
+        settings = _TOLD_SETTINGS if self.sees_currency else _SETTINGS
+        found = [settings.format(currency=self.currency, timezone=self.timezone)]
         for guess in self.tables:
             found.append(guess.why)
             for column in guess.guesses:
@@ -52,7 +54,7 @@ class Proposal:
             "",
             "[project]",
             f"name = {in_quotes(self.name)}",
-            _line("currency", in_quotes(self.currency), _CURRENCY, language),
+            _line("currency", in_quotes(self.currency), _TOLD_CURRENCY if self.sees_currency else _CURRENCY, language),
             _line("timezone", in_quotes(self.timezone), _TIMEZONE, language),
         ]
         for guess in self.tables:
@@ -95,13 +97,22 @@ def propose(folder: Path) -> Proposal:
     ]
     unused += [_BROKEN.format(file=file.name, fault=fault.text) for file, fault in broken]
     is_chinese = any(CHINESE.search(c.name) for guess in tables.values() for c in guess.source.columns)
+    currency = _currency_of(list(tables.values()))
     return Proposal(
         name=folder.resolve().name or "Company",
-        currency="CNY" if is_chinese else "EUR",
+        currency=currency or ("CNY" if is_chinese else "EUR"),
         timezone="Asia/Shanghai" if is_chinese else "UTC",
         tables=tuple(tables[name] for name in TABLES if name in tables),
         unused=tuple(unused),
+        sees_currency=currency is not None,
     )
+
+
+def _currency_of(tables: Sequence[TableGuess]) -> str | None:
+    """The currency whose sign stands beside the amounts of most columns; None where there is none."""
+    used = [(guess.source.column(name)).finding.notation for guess in tables for g in guess.guesses for name in g.names]
+    signs = [notation.currency for notation in used if notation and notation.currency]
+    return max(sorted(set(signs)), key=signs.count, default=None)
 
 
 def _table_lines(guess: TableGuess, language: Language) -> list[str]:
@@ -150,6 +161,11 @@ _SETTINGS = Text(
     "currency {currency} and timezone {timezone} are assumed; nothing in the files says so",
     "货币 {currency} 和时区 {timezone} 为假设，文件中没有依据",
 )
+_TOLD_SETTINGS = Text(
+    "currency {currency} is taken from the signs beside the amounts; timezone {timezone} is assumed",
+    "货币 {currency} 取自金额旁的符号；时区 {timezone} 为假设",
+)
+_TOLD_CURRENCY = Text("by the signs beside the amounts", "根据金额旁的符号")
 _CURRENCY = Text("assumed: please set", "假设，请核对")
 _TIMEZONE = Text("assumed: times without an offset are read in it", "假设，请核对：不带时区偏移的时间按此读取")
 _CHURN = Text("who has left: no purchase within the horizon", "何谓流失：预测期内没有购买")

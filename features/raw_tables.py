@@ -14,7 +14,8 @@ import duckdb
 from features import csv_files
 from features.contracts import Table
 from features.csv_files import CsvFile
-from features.database_sources import display_name, load_database
+from features.database_faults import display_name
+from features.database_sources import load_database
 from features.errors import FactsError, ProjectError, nearest
 from features.expressions import mentioned, raw_name
 from features.project import FormattedColumn, SqlColumn, TableSource
@@ -43,6 +44,11 @@ class RawTable:
     first_rows: tuple[int, ...] = ()
     malformed: str | None = None
 
+    @property
+    def is_by_program(self) -> bool:
+        """Whether its texts are what a database made of its own numbers and times."""
+        return self.is_text and not self.files
+
 
 def open_raw(
     connection: duckdb.DuckDBPyConnection, table: Table, source: TableSource, root: Path, folder: Path
@@ -53,7 +59,7 @@ def open_raw(
     """
     name = _own_table(table.name, "raw")
     if source.database is not None:
-        types, is_text = load_database(connection, name, source, root)
+        types, is_text = load_database(connection, name, source, root, folder)
         relation = f'(SELECT *, CAST(0 AS UINTEGER) AS "#file", rowid AS "#row" FROM {name})'
         return RawTable(relation, types, is_text, display_name(source.database), name)
     paths = matching_files(root, str(source.path), table.name)
@@ -149,15 +155,10 @@ def _open_csv(
     connection: duckdb.DuckDBPyConnection, table: Table, source: TableSource, paths: Sequence[Path], folder: Path
 ) -> RawTable:
     files = [csv_files.open_csv(p) for p in paths]
-    files = [csv_files.with_plain_line_ends(f, folder) if f.has_bare_returns else f for f in files]
     header = list(dict.fromkeys(c for f in files for c in f.header))
     wanted = wanted_columns(table, source, header)
     raw, malformed = _own_table(table.name, "raw"), _own_table(table.name, "malformed")
-    try:
-        _load_csv(connection, raw, malformed, files, wanted)
-    except duckdb.InvalidInputException:  # e.g. several kinds of line end in one file
-        files = [csv_files.with_plain_line_ends(f, folder) for f in files]
-        _load_csv(connection, raw, malformed, files, wanted)
+    files = load_csv(connection, raw, malformed, files, wanted, folder)
     firsts = dict(connection.execute(f'SELECT "#file", min(rowid) FROM {raw} GROUP BY ALL').fetchall())
     return RawTable(
         f'(SELECT *, rowid AS "#row" FROM {raw})',
@@ -172,7 +173,34 @@ def _open_csv(
     )
 
 
-def _load_csv(
+def load_csv(
+    connection: duckdb.DuckDBPyConnection,
+    raw: str,
+    malformed: str,
+    files: Sequence[CsvFile],
+    wanted: Sequence[str],
+    folder: Path,
+) -> list[CsvFile]:
+    """Copy the wanted columns of CSV files into the table ``raw``, and what is no CSV into the table ``malformed``.
+
+    Gives the files as they were read: those that are not UTF-8, or have unusual line ends, are read from a copy in ``folder``.
+    """
+    files = [f if f.is_readable else csv_files.readable_copy(f, folder) for f in files]
+    try:
+        _load_once(connection, raw, malformed, files, wanted)
+    except duckdb.InvalidInputException:  # e.g. several kinds of line end in one file
+        files = [csv_files.readable_copy(f, folder, plain_line_ends=True) for f in files]
+        _load_once(connection, raw, malformed, files, wanted)
+    query = f"""SELECT DISTINCT "#file" FROM {malformed} WHERE kind = 'INVALID ENCODING'"""
+    doubtful = {row[0] for row in connection.execute(query).fetchall()}
+    files = [csv_files.looked_at_closely(f) if n in doubtful else f for n, f in enumerate(files)]
+    if any(not f.is_readable for f in files):
+        files = [f if f.is_readable else csv_files.readable_copy(f, folder) for f in files]
+        _load_once(connection, raw, malformed, files, wanted)
+    return files
+
+
+def _load_once(
     connection: duckdb.DuckDBPyConnection, raw: str, malformed: str, files: Sequence[CsvFile], wanted: Sequence[str]
 ) -> None:
     """Copy files into ``raw``, one statement for each run of files of the same shape, so that rows keep their order."""

@@ -55,13 +55,23 @@ def is_time(source_type: str) -> bool:
     return source_type in _NAIVE_TIMES | _ZONED_TIMES
 
 
-def prepared(value: str, source_type: str) -> str:
-    """SQL: the form of a source's value that ``read`` and ``is_present`` want; computed once, as they use it often."""
+def prepared(value: str, source_type: str, type_: ColumnType | None = None) -> str:
+    """SQL: the form of a source's value that ``read`` and ``is_present`` want; computed once, as they use it often.
+
+    Numbers keep the blanks around them, which do not hinder a cast.
+    """
     if source_type in _FLOATS:
         return f"CASE WHEN NOT isnan({value}) THEN {value} END"
     if source_type in _INTEGERS | _NAIVE_TIMES | _ZONED_TIMES or source_type == "BOOLEAN":
         return value
-    return f"trim(CAST({value} AS VARCHAR))"
+    text = value if source_type == "VARCHAR" else f"CAST({value} AS VARCHAR)"
+    return text if type_ == "number" else _trimmed(text)
+
+
+def _trimmed(text: str) -> str:
+    """SQL: a text without blanks around it; asking first whether there are any costs less than trimming."""
+    is_bare = f"strlen({text}) = length({text}) AND NOT prefix({text}, ' ') AND NOT suffix({text}, ' ')"
+    return f"CASE WHEN {is_bare} THEN {text} ELSE trim({text}) END"
 
 
 def is_present(value: str, source_type: str, type_: ColumnType) -> str:
@@ -69,7 +79,8 @@ def is_present(value: str, source_type: str, type_: ColumnType) -> str:
     if _is_native(source_type):
         return f"({value} IS NOT NULL)"
     words = MISSING_WORDS[:1] if type_ == "text" else MISSING_WORDS
-    return f"(lower({value}) NOT IN {_words(words)})"
+    text = f"trim({value})" if type_ == "number" else value
+    return f"(lower({text}) NOT IN {_words(words)})"
 
 
 def read(value: str, source_type: str, type_: ColumnType, zone: str, format_: str | None = None) -> str:
@@ -87,6 +98,11 @@ def checked(value: str, type_: ColumnType) -> str:
     if type_ == "number":
         return f"CASE WHEN isfinite({value}) THEN {value} END"
     return f"CASE WHEN {value} >= {EARLIEST} THEN {value} END" if type_ == "time" else value
+
+
+def is_text(source_type: str) -> bool:
+    """Whether values of a DuckDB type are read from how they are written."""
+    return not (_is_native(source_type) or is_number(source_type))
 
 
 def _is_native(source_type: str) -> bool:
@@ -142,12 +158,12 @@ def _tried(value: str, type_: str) -> str:
 
 def to_utc(naive: str, zone: str) -> str:
     """SQL: a timestamp on the clocks of ``zone`` as a naive timestamp in UTC."""
-    return naive if zone == "UTC" else f"timezone('UTC', timezone({literal(zone)}, {naive}))"
+    return naive if zone == "UTC" else f"make_timestamp(epoch_us(timezone({literal(zone)}, {naive})))"
 
 
 def day(instant: str, zone: str) -> str:
     """SQL: the calendar day in ``zone`` of a naive UTC timestamp."""
-    local = instant if zone == "UTC" else f"timezone({literal(zone)}, timezone('UTC', {instant}))"
+    local = instant if zone == "UTC" else f"timezone({literal(zone)}, make_timestamptz(epoch_us({instant})))"
     return f"CAST({local} AS DATE)"
 
 
@@ -171,7 +187,8 @@ def _unformatted(text: str, zone: str) -> str:
         WHEN regexp_full_match({text}, '[0-9]{{14}}') THEN try_strptime({text}, '%Y%m%d%H%M%S')
         WHEN regexp_full_match({text}, '{_ISO}') THEN {_tried(text, "TIMESTAMP")}
     END"""
-    with_offset = f"timezone('UTC', {_tried(text, 'TIMESTAMPTZ')})"
+    joined = f"replace(replace({text}, ' +', '+'), ' -', '-')"  # the cast wants no blank before an offset
+    with_offset = f"timezone('UTC', {_tried(joined, 'TIMESTAMPTZ')})"
     pattern = f"length({text}) > 16 AND regexp_full_match({text}, '{_ISO}{_OFFSET}')"
     return f"coalesce({to_utc(naive, zone)}, CASE WHEN {pattern} THEN {with_offset} END)"
 

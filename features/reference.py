@@ -7,7 +7,8 @@ from features.catalogue import FAMILIES, FEATURES, RELATIONS, Feature
 HEAD = """# Feature reference / 特征说明
 
 Generated from the catalogue by `python -m features.reference docs/features.md`; do not edit. Each feature is computed per
-customer as of an instant, from facts known before it. *Missing* says when a feature has no value; where it says nothing the
+customer as of an instant, from facts known before it. *From* names the table, and the relation that the SQL reads (see
+[`features/catalogue/relations`](../features/catalogue/relations/__init__.py)). *Missing* says when a feature has no value; where it says nothing the
 value is 0. *Needs* names the columns without which a feature is left out.
 
 由特征目录自动生成，请勿手工修改。每个特征按客户、按时点计算，只使用该时点之前已知的数据。
@@ -19,6 +20,8 @@ def reference() -> str:
     parts = [HEAD]
     for family, title in FAMILIES.items():
         rows = [_row(f) for f in FEATURES if f.family == family]
+        if not rows:
+            continue
         parts += [
             f"\n## {title.en} / {title.zh}\n",
             "| feature | meaning / 含义 | unit | range | missing / 缺失 | from | needs | SQL |",
@@ -29,7 +32,8 @@ def reference() -> str:
 
 
 def _row(feature: Feature) -> str:
-    table = RELATIONS[feature.source].table if feature.source in RELATIONS else "other features"
+    relation = RELATIONS.get(feature.source)
+    table = f"{relation.table} (`{relation.name}`)" if relation else "other features"
     missing = f"{feature.missing.en} / {feature.missing.zh}" if feature.missing else ""
     needs = ", ".join(f"`{need.replace('|', '` or `')}`" for need in feature.needs)
     cells = (
@@ -40,7 +44,7 @@ def _row(feature: Feature) -> str:
         missing,
         table,
         needs,
-        f"`{feature.sql}`",
+        f"percent rank of `{feature.sql}`" if feature.source == "peers" else f"`{feature.sql}`",
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -1,7 +1,8 @@
 """Rows that were set aside: how many, which, on which line, for which reason; and when they are too many to go on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -9,9 +10,10 @@ import duckdb
 from features import csv_files
 from features.contracts import Table
 from features.errors import FactsError
-from features.mapping import MISSING, Problem, contract_columns
+from features.fields import MISSING, Problem, contract_columns
 from features.raw_tables import RawTable
 from features.text import Text
+from features.time_formats import day_first, fitting_formats, is_ambiguous, month_first
 
 MALFORMED: dict[str, Text] = {
     "TOO MANY COLUMNS": Text("the line has more fields than the header", "该行的字段多于表头"),
@@ -36,7 +38,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Reading:
-    """How one table was read. ``read`` = ``accepted`` + ``set_aside`` + ``left_out`` (by the project's own filter)."""
+    """How one table was read. ``read`` = ``accepted`` + ``set_aside`` + ``left_out`` (by the project's own filter).
+
+    ``currencies`` are those whose signs stand beside the numbers of a column.
+    """
 
     table: Table
     raw: RawTable
@@ -47,6 +52,7 @@ class Reading:
     read: int
     accepted: int
     set_aside: int
+    currencies: dict[str, str] = field(default_factory=dict)
 
     @property
     def left_out(self) -> int:
@@ -56,20 +62,30 @@ class Reading:
 
 def rejected_rows(connection: duckdb.DuckDBPyConnection, reading: Reading, limit: int | None = None) -> list[Rejection]:
     """The rows set aside of one table, in order of file and line; the first ``limit`` of them, or all."""
-    broken, unread = _malformed(connection, reading, limit), _unread(connection, reading, limit)
-    found: list[Rejection] = []
-    for file in sorted({row[0] for row in (*broken, *unread)}):
-        spans = _spans(connection, reading, file)
-        of_file = ([row for row in broken if row[0] == file], [row for row in unread if row[0] == file])
-        found += _in_file(reading, file, *of_file, spans)
-    return found[:limit]
+    return list(islice(each_rejection(connection, reading, limit), limit))
 
 
-def _malformed(connection: duckdb.DuckDBPyConnection, reading: Reading, limit: int | None) -> list[tuple[Any, ...]]:
+def each_rejection(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, limit: int | None = None
+) -> Iterator[Rejection]:
+    """The rows set aside of one table, file by file, so that only those of one file are held at a time.
+
+    ``limit``: no more than so many of each file are wanted.
+    """
+    tables = [t for t in (reading.raw.malformed, reading.rejected_table) if t]
+    query = " UNION ".join(f'SELECT DISTINCT "#file" FROM {t}' for t in tables) + " ORDER BY 1"
+    for (file,) in connection.execute(query).fetchall():
+        broken, unread = _malformed(connection, reading, file, limit), _unread(connection, reading, file, limit)
+        yield from _in_file(reading, file, broken, unread, _spans(connection, reading, file))
+
+
+def _malformed(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, file: int, limit: int | None
+) -> list[tuple[Any, ...]]:
     if reading.raw.malformed is None:
         return []
     return connection.execute(
-        f'SELECT "#file", start, kind FROM {reading.raw.malformed} ORDER BY ALL {_limit(limit)}'
+        f'SELECT "#file", start, kind FROM {reading.raw.malformed} WHERE "#file" = {file} ORDER BY ALL {_limit(limit)}'
     ).fetchall()
 
 
@@ -81,10 +97,12 @@ def _spans(connection: duckdb.DuckDBPyConnection, reading: Reading, file: int) -
     return dict(rows)
 
 
-def _unread(connection: duckdb.DuckDBPyConnection, reading: Reading, limit: int | None) -> list[tuple[Any, ...]]:
+def _unread(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, file: int, limit: int | None
+) -> list[tuple[Any, ...]]:
     return connection.execute(
-        f'SELECT "#file", "#row", "#problem", value FROM {reading.rejected_table} '
-        f'ORDER BY "#file", "#row" {_limit(limit)}'
+        f'SELECT "#file", "#row", "#problem", value FROM {reading.rejected_table} WHERE "#file" = {file} '
+        f'ORDER BY "#row" {_limit(limit)}'
     ).fetchall()
 
 
@@ -131,13 +149,14 @@ def refuse_unusable(connection: duckdb.DuckDBPyConnection, reading: Reading) -> 
     if reading.accepted + reading.set_aside == 0:
         raise FactsError(ALL_LEFT_OUT, **name, read=reading.read)
     if reading.set_aside > reading.accepted:
+        examples = rejected_rows(connection, reading, 3)
         raise FactsError(
             UNUSABLE,
             **name,
             set_aside=reading.set_aside,
             rows=reading.accepted + reading.set_aside,
-            examples=_examples(rejected_rows(connection, reading, 3)),
-            advice=_advice(rejected_rows(connection, reading, 3), reading),
+            examples=_examples(examples),
+            advice=_advice(connection, examples[0], reading),
         )
     if reading.table.name == "orders":
         _refuse_negative(connection, reading)
@@ -165,21 +184,31 @@ EXAMPLE = Text("  line {line} of {file}: {reason} (got '{value}')", "  {file} �
 ADVICE: dict[str, Text] = {
     "time": Text(
         "Times are expected as 2024-01-31, 2024-01-31 08:30, with or without an offset, or 20240131. For others give the "
-        'format: {column} = {{ column = "{source}", format = "%d/%m/%Y" }}.',
+        'format: {column} = {{ column = "{source}", format = "{format}" }}.',
         "时间应写作 2024-01-31、2024-01-31 08:30（可带时区偏移）或 20240131。其他写法请给出格式："
-        '{column} = {{ column = "{source}", format = "%d/%m/%Y" }}。',
+        '{column} = {{ column = "{source}", format = "{format}" }}。',
     ),
     "number": Text(
-        "Numbers are expected as 1234.5, without thousands separators or currency signs. Others can be rewritten: "
-        "{column} = {{ sql = \"replace({source}, ',', '')\" }}.",
-        "数字应写作 1234.5，不带千位分隔符和货币符号。其他写法可以改写："
-        "{column} = {{ sql = \"replace({source}, ',', '')\" }}。",
+        "Numbers are expected as 1234.5, 1,234.5 or 1.234,5, with or without the sign of one currency. To say which sign is "
+        'the decimal sign: {column} = {{ column = "{source}", decimal = "," }}.',
+        "数字应写作 1234.5、1,234.5 或 1.234,5，可带同一种货币的符号。如需说明小数点："
+        '{column} = {{ column = "{source}", decimal = "," }}。',
     ),
     "flag": Text("Expected true/false, yes/no, y/n or 1/0.", "应为 true/false、yes/no、y/n、1/0 或 是/否。"),
 }
 ADVICE_ELSE = Text(
     'Check which source column {column} is mapped to; rows that are to be left out can be filtered with where = "…".',
     '请检查 {column} 映射到的列；不需要的行可以用 where = "…" 过滤。',
+)
+ADVICE_ORDER = Text(
+    "Day or month may stand first, as no day is above 12. Say which: "
+    '{column} = {{ column = "{source}", format = "{day}" }} or format = "{month}".',
+    "没有大于 12 的日，无法判断日在前还是月在前。请说明："
+    '{column} = {{ column = "{source}", format = "{day}" }} 或 format = "{month}"。',
+)
+ADVICE_ENCODING = Text(
+    "Save the file as 'CSV UTF-8', or convert it, e.g. iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv.",
+    "请将文件另存为“CSV UTF-8”，或用命令转换，例如 iconv -f BIG5 -t UTF-8 old.csv > new.csv。",
 )
 ADVICE_CSV = Text("Check that the file is proper CSV.", "请检查文件是否为规范的 CSV。")
 
@@ -189,16 +218,30 @@ def _examples(rejections: Sequence[Rejection]) -> Text:
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
 
 
-def _advice(rejections: Sequence[Rejection], reading: Reading) -> Text:
-    first = rejections[0]
-    column = next((c for c in contract_columns(reading.table) if c.name == first.column), None)
+def _advice(connection: duckdb.DuckDBPyConnection, first: Rejection, reading: Reading) -> Text:
+    """What to do about rows like the first one that was set aside."""
     if not first.column:
-        return ADVICE_CSV
-    problem = next(p for p in reading.problems if p.column == first.column)
+        return ADVICE_ENCODING if first.reason == MALFORMED["INVALID ENCODING"] else ADVICE_CSV
+    column = next((c for c in contract_columns(reading.table) if c.name == first.column), None)
+    number, problem = next((n, p) for n, p in enumerate(reading.problems, start=1) if p.reason == first.reason)
     if column is None or problem.is_missing or first.reason == MISSING.format(column=first.column):
         return ADVICE_ELSE.format(column=first.column)
     source = problem.sources[0] if problem.sources else first.column
+    if column.type == "time":
+        return _time_advice(connection, reading, number, first.column, source)
     return ADVICE.get(column.type, ADVICE_ELSE).format(column=first.column, source=source)
+
+
+def _time_advice(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, problem: int, column: str, source: str
+) -> Text:
+    """The formats that would read the times that were set aside; an example of one where none does."""
+    texts = f"""(SELECT trim(value) AS v, count(*) AS n FROM {reading.rejected_table}
+        WHERE "#problem" = {problem} GROUP BY v)"""
+    formats = fitting_formats(connection, texts)
+    if is_ambiguous(formats):
+        return ADVICE_ORDER.format(column=column, source=source, day=day_first(formats), month=month_first(formats))
+    return ADVICE["time"].format(column=column, source=source, format=next(filter(None, formats), "%d/%m/%Y"))
 
 
 def _refuse_negative(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:

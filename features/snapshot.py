@@ -1,14 +1,16 @@
 """The only way features are made: for training over many cut-offs, for the nightly batch and for one customer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from features import engines
 from features.catalogue import Feature
-from features.compiler import active_features, compile_features
+from features.compiler import WANTED, compile_features
 from features.contracts import TABLES, ColumnType
 from features.errors import AsOfError, FactsError
+from features.own_features import all_features
 from features.sources import Facts
 from features.text import Text
 
@@ -40,18 +42,47 @@ def snapshot(
     ordered by as_of and customer_id.
     Raises AsOfError: no instant, or one without a time zone; FactsError: the given tables support no feature.
     """
+    chosen = _chosen(facts, features)
+    batches = list(snapshot_batches(facts, as_of, customers, chosen))
+    table = pa.Table.from_batches(batches, _schema(chosen))
+    return table.sort_by([("as_of", "ascending"), ("customer_id", "ascending")])
+
+
+def snapshot_batches(
+    facts: Facts,
+    as_of: Sequence[datetime],
+    customers: Sequence[str] | None = None,
+    features: Sequence[Feature] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The same rows a batch at a time, so that they need not fit into memory together.
+
+    In order of the cut-offs, customers in no order. Until the last batch nothing else may use ``facts.connection``.
+    """
     instants = sorted({_aware(a) for a in as_of})
     if not instants:
         raise AsOfError(Text("No cut-off was given; name at least one.", "没有给出截止时间；请至少给出一个。"))
-    chosen = tuple(features) if features is not None else active_features(facts.columns)
-    if not chosen:
-        raise FactsError(_NO_FEATURES, tables=", ".join(sorted(facts.columns)))
+    chosen = _chosen(facts, features)
     _empty_tables(facts)
     if customers is not None:
-        facts.connection.register("wanted_customers", pa.table({"customer_id": pa.array(customers, pa.string())}))
-    sql = compile_features(chosen, set(facts.columns), instants, facts.project.timezone, customers is not None)
-    table: pa.Table = facts.connection.sql(sql).to_arrow_table()
-    return table.set_column(1, "as_of", table["as_of"].cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC")))
+        facts.connection.register(WANTED, pa.table({"customer_id": pa.array(customers, pa.string())}))
+    plan = compile_features(chosen, facts.columns, instants, facts.project.timezone, customers is not None)
+    schema = _schema(chosen)
+    for batch in engines.run(facts, plan):
+        yield pa.RecordBatch.from_arrays(
+            [batch.column(0), batch.column(1).cast(schema.field(1).type), *batch.columns[2:]], schema=schema
+        )
+
+
+def _chosen(facts: Facts, features: Sequence[Feature] | None) -> tuple[Feature, ...]:
+    chosen = tuple(features) if features is not None else all_features(facts)
+    if not chosen:
+        raise FactsError(_NO_FEATURES, tables=", ".join(sorted(facts.columns)))
+    return chosen
+
+
+def _schema(features: Sequence[Feature]) -> pa.Schema:
+    keys = [("customer_id", pa.string()), ("as_of", pa.timestamp("us", "UTC"))]
+    return pa.schema([*keys, *((f.name, pa.float64()) for f in features)])
 
 
 def _aware(as_of: datetime) -> datetime:

@@ -51,7 +51,7 @@ def open_facts(project: Project) -> Iterator[Facts]:
         connection.execute("CREATE SCHEMA source")
         readings = {}
         for name, source in project.tables.items():
-            readings[name] = _read_table(connection, project, TABLES[name], source, Path(folder))
+            readings[name] = _read_table(connection, project, TABLES[name].mapped(source.columns), source, Path(folder))
         columns = {name: frozenset(reading.mapped) for name, reading in readings.items()}
         yield Facts(connection, project, columns, readings)
 
@@ -104,8 +104,13 @@ def _make_view(
         if not copied:
             connection.execute(f"DROP VIEW {name}")
             connection.execute(f"CREATE TABLE {name} AS {select}")
+            copied = True
         _mark_duplicates(connection, name, table, mapping.duplicate)
-    set_aside, aside = _set_aside(connection, name, table, raw, mapping)
+    rows, set_aside, is_clean = _counts(connection, name, mapping, copied)
+    aside = _keep_set_aside(connection, name, table, raw, mapping, set_aside)
+    if is_clean:
+        plain = f'SELECT "#file", "#row", 0 AS "#problem", {", ".join(columns[3:])} FROM {mapping.plain}'
+        connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {calendar} FROM ({plain})")
     connection.execute(
         f"CREATE VIEW memory.main.{quoted(table.name)} AS SELECT {', '.join(view_columns(table, mapping))} FROM {name}"
         + (' WHERE "#problem" = 0' if set_aside else "")
@@ -119,16 +124,16 @@ def _make_view(
         problems=mapping.problems,
         rejected_table=aside,
         read=_count(connection, raw.table or raw.relation) + broken,
-        accepted=_count(connection, name) - set_aside,
+        accepted=rows - set_aside,
         set_aside=set_aside + broken,
+        currencies=mapping.currencies,
     )
 
 
 def _has_duplicates(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> bool:
     key = ", ".join(quoted(k) for k in table.key)
-    query = f'SELECT count(*), count(DISTINCT ({key})) FROM {name} WHERE "#problem" = 0'
-    rows, distinct = connection.execute(query).fetchall()[0]
-    return bool(rows > distinct)
+    query = f'SELECT 1 FROM {name} WHERE "#problem" = 0 GROUP BY {key} HAVING count(*) > 1 LIMIT 1'
+    return bool(connection.execute(query).fetchall())
 
 
 def _mark_duplicates(connection: duckdb.DuckDBPyConnection, name: str, table: Table, problem: int) -> None:
@@ -139,13 +144,23 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, name: str, table: Ta
     connection.execute(f'UPDATE {name} SET "#problem" = {problem} WHERE rowid IN ({later})')
 
 
-def _set_aside(
-    connection: duckdb.DuckDBPyConnection, name: str, table: Table, raw: RawTable, mapping: Mapping
-) -> tuple[int, str]:
-    """Keep what the rows with a problem held in the source; gives their number and the name of the table."""
-    aside = f"memory.source.{quoted(table.name + '_rejected')}"
+def _counts(connection: duckdb.DuckDBPyConnection, name: str, mapping: Mapping, copied: bool) -> tuple[int, int, bool]:
+    """How many rows there are, how many have a problem, and whether they had better be read without cleaning."""
     # counted without a filter, which would be pushed down and compute everything several times
-    counted = connection.execute(f'SELECT count(*) FILTER ("#problem" > 0) FROM {name}').fetchall()[0][0]
+    problems = 'count(*) FILTER ("#problem" > 0)'
+    if copied or mapping.differs is None:
+        rows, problem = connection.execute(f"SELECT count(*), {problems} FROM {name}").fetchall()[0]
+        return rows, problem, False
+    query = f"SELECT count(*), {problems}, count(*) FILTER ({mapping.differs}) FROM {mapping.relation}"
+    rows, problem, different = connection.execute(query).fetchall()[0]
+    return rows, problem, problem == 0 and different == 0
+
+
+def _keep_set_aside(
+    connection: duckdb.DuckDBPyConnection, name: str, table: Table, raw: RawTable, mapping: Mapping, counted: int
+) -> str:
+    """Keep what the rows with a problem held in the source; gives the name of the table."""
+    aside = f"memory.source.{quoted(table.name + '_rejected')}"
     values = " ".join(f"WHEN {n} THEN {shown_value(p)}" for n, p in enumerate(mapping.problems, start=1))
     value = f'CASE "#problem" {values} END' if values else "''"
     rows = f'{name} AS n JOIN {raw.relation} AS r USING ("#file", "#row") WHERE n."#problem" > 0'
@@ -153,7 +168,7 @@ def _set_aside(
         f'CREATE TABLE {aside} AS SELECT "#file", "#row", "#problem", {value} AS value FROM {rows}'
         + ("" if counted else " LIMIT 0")
     )
-    return int(counted), aside
+    return aside
 
 
 def _needs_session(source: TableSource) -> bool:

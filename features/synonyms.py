@@ -1,23 +1,24 @@
-"""Under which names companies keep what the contracts ask for, in English and Chinese, written without signs or blanks."""
+"""Under which names companies keep what the contracts ask for, in English, German and Chinese, without signs or blanks."""
 
 import re
 
 CUSTOMER = (
     "customerid customer customerno customernumber customercode customerkey custid custno custcode clientid clientno "
     "client accountid accountno accountnumber householdid memberid userid buyerid cardid "
+    "kundennummer kundennr kundenid kunde debitor debitorennummer "
     "客户编号 客户号 客户id 客户代码 客户编码 客户 会员编号 会员号 会员id 用户编号 用户id 顾客编号 买家id"
 )
 AMOUNT = (
     "amount totalamount netamount lineamount linetotal total totalprice salesvalue sales saleamount salesamount revenue "
-    "turnover value dollarvalue price paid spend 金额 总金额 订单金额 销售额 销售金额 交易金额 成交金额 实付金额 含税金额 合计"
+    "turnover value dollarvalue price paid spend betrag gesamtbetrag nettobetrag umsatz summe 金额 总金额 订单金额 销售额 销售金额 交易金额 成交金额 实付金额 含税金额 合计"
 )
-QUANTITY = "quantity qty units pieces count numberofitems 数量 购买数量 销售数量 件数"
-UNIT_PRICE = "unitprice priceperunit itemprice price priceeach 单价 销售单价"
-PRODUCT = "productid product productno productcode sku itemid itemno stockcode articleno 产品编号 商品编号 产品id 商品id 货号 物料编码"
+QUANTITY = "quantity qty units pieces count numberofitems menge anzahl stückzahl 数量 购买数量 销售数量 件数"
+UNIT_PRICE = "unitprice priceperunit itemprice price priceeach einzelpreis stückpreis preis 单价 销售单价"
+PRODUCT = "productid product productno productcode sku itemid itemno stockcode articleno artikelnummer artikelnr artikel 产品编号 商品编号 产品id 商品id 货号 物料编码"
 CATEGORY = "category productcategory department productgroup 类别 品类 产品类别 商品类别 分类"
 REGION = "region area state province country city 地区 区域 省份 城市"
 INDUSTRY = "industry sector branch 行业 所属行业"
-GENERIC_DATE = "date day datetime timestamp time transactiondate 日期 时间 交易日期 交易时间"
+GENERIC_DATE = "date day datetime timestamp time transactiondate datum 日期 时间 交易日期 交易时间"
 PROMISED = (
     "promisedat promiseddate promisedelivery duedelivery requesteddate requireddate 承诺交期 承诺交货日期 要求交货日期"
 )
@@ -27,10 +28,10 @@ SYNONYMS: dict[str, dict[str, str]] = {
     "orders": {
         "customer_id": CUSTOMER,
         "ordered_at": "orderedat orderdate ordertime orderdatetime invoicedate purchasedate purchasedat saledate salesdate "
-        "transactiontimestamp bookingdate 下单日期 下单时间 订单日期 订单时间 购买日期 购买时间 销售日期 成交日期 "
+        "transactiontimestamp bookingdate bestelldatum auftragsdatum kaufdatum 下单日期 下单时间 订单日期 订单时间 购买日期 购买时间 销售日期 成交日期 "
         + GENERIC_DATE,
         "amount": AMOUNT,
-        "order_id": "orderid orderno ordernumber invoiceno invoiceid basketid transactionid receiptno "
+        "order_id": "orderid orderno ordernumber invoiceno invoiceid basketid transactionid receiptno auftragsnummer bestellnummer "
         "订单编号 订单号 单号 交易号 小票号",
         "margin": "margin grossmargin profit grossprofit contribution 毛利 毛利额 利润",
         "product_id": PRODUCT,
@@ -53,24 +54,27 @@ SYNONYMS: dict[str, dict[str, str]] = {
         "account_manager": "accountmanager salesrep salesperson owner keyaccountmanager 客户经理 业务员 销售员 负责人",
         "credit_limit": "creditlimit creditline 信用额度 授信额度",
         "status": "status customerstatus 状态 客户状态",
+        "tier": "tier customertier grade class customerclass abcclass level 等级 客户等级 级别",
+        "valid_from": "validfrom effectivefrom 生效日期 生效时间",
+        "valid_to": "validto effectiveto validuntil 失效日期 失效时间",
     },
     "invoices": {
-        "invoice_id": "invoiceid invoiceno invoicenumber billid billno documentno 发票编号 发票号 发票号码 账单号",
+        "invoice_id": "invoiceid invoiceno invoicenumber billid billno documentno rechnungsnummer rechnungsnr 发票编号 发票号 发票号码 账单号",
         "customer_id": CUSTOMER,
-        "issued_at": "issuedat issuedate invoicedate billdate billingdate documentdate 开票日期 发票日期 开具日期 "
+        "issued_at": "issuedat issuedate invoicedate billdate billingdate documentdate rechnungsdatum 开票日期 发票日期 开具日期 "
         + GENERIC_DATE,
-        "due_at": "dueat duedate paymentdue maturity maturitydate 到期日 到期日期 应付日期 应收日期",
-        "amount": "invoiceamount amountdue billedamount 发票金额 应收金额 " + AMOUNT,
+        "due_at": "dueat duedate paymentdue maturity maturitydate fälligkeit fälligkeitsdatum fälligam 到期日 到期日期 应付日期 应收日期",
+        "amount": "invoiceamount amountdue billedamount rechnungsbetrag 发票金额 应收金额 " + AMOUNT,
         "disputed": "disputed dispute isdisputed 争议 是否有争议 有争议",
-        "settled_at": "settledat settleddate settlementdate paidat paiddate paymentdate cleareddate clearingdate "
+        "settled_at": "settledat settleddate settlementdate paidat paiddate paymentdate cleareddate clearingdate bezahltam ausgleichsdatum "
         "结清日期 付款日期 回款日期 收款日期 核销日期",
     },
     "payments": {
         "customer_id": CUSTOMER,
-        "paid_at": "paidat paiddate paymentdate receiptdate receivedat receiveddate valuedate 收款日期 付款日期 到账日期 回款日期 "
+        "paid_at": "paidat paiddate paymentdate receiptdate receivedat receiveddate valuedate zahlungsdatum 收款日期 付款日期 到账日期 回款日期 "
         + GENERIC_DATE,
         "amount": "paymentamount paidamount amountpaid receivedamount 收款金额 付款金额 回款金额 " + AMOUNT,
-        "invoice_id": "invoiceid invoiceno invoicenumber billno 发票编号 发票号 发票号码 账单号",
+        "invoice_id": "invoiceid invoiceno invoicenumber billno rechnungsnummer 发票编号 发票号 发票号码 账单号",
     },
     "interactions": {
         "customer_id": CUSTOMER,
@@ -117,10 +121,10 @@ SYNONYMS: dict[str, dict[str, str]] = {
 """For each table the names of each column; the more particular names stand first."""
 
 FILE_NAMES: dict[str, str] = {
-    "orders": "order sale transaction purchase retail receipt basket 订单 销售 交易 购买 流水",
-    "customers": "customer client account member crm 客户 会员 顾客",
-    "invoices": "invoice bill receivable 发票 应收 账单",
-    "payments": "payment receipt cash 收款 付款 回款",
+    "orders": "order sale transaction purchase retail receipt basket bestellung auftrag verkauf umsatz 订单 销售 交易 购买 流水",
+    "customers": "customer client account member crm kunden 客户 会员 顾客",
+    "invoices": "invoice bill receivable rechnung 发票 应收 账单",
+    "payments": "payment receipt cash zahlung 收款 付款 回款",
     "interactions": "interaction contact ticket complaint call visit survey 互动 联系 投诉 拜访 工单 调查",
     "subscriptions": "subscription contract 合同 订阅",
     "treatments": "treatment campaign action 营销 活动",

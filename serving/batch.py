@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
 from features.snapshot import snapshot
@@ -77,8 +78,10 @@ def score(
     with open_facts(project) as facts:
         check_as_of(facts, as_of)
         progress(Text("computing features", "计算特征"), 0.25)
-        frame = snapshot(facts, [as_of], features=model_features(champion.stored, facts)).to_pandas()
-        names = _names(facts)
+        model_features(champion.stored, facts)  # refuses a model that these facts do not fit
+        # Everything known, not only what the model learnt from: the playbook and the sentences may ask for more.
+        frame = snapshot(facts, [as_of]).to_pandas()
+        names = _names(facts, as_of)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
     scores = score_frame(frame.merge(names, how="left", on="customer_id"), project, champion, segments, playbook)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
@@ -123,7 +126,7 @@ def score_frame(
         project.value.margin_share,
     )
     currency = project.project.currency
-    reasons = _reasons(frame, active, champion, currency)
+    reasons = _reasons(frame, active, champion, project)
     abstained = _abstentions(frame, active, model.facts.active_within_days)
     scored = scored.assign(
         **{name: advice[name] for name in advice.columns},
@@ -192,9 +195,10 @@ def _abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], active_within_d
     return days.map(texts).astype("object").where(days.notna(), unknown).where(~pd.Series(active), None)
 
 
-def _reasons(frame: pd.DataFrame, active: NDArray[np.bool_], champion: Champion, currency: str) -> pa.Array:
+def _reasons(frame: pd.DataFrame, active: NDArray[np.bool_], champion: Champion, project: Project) -> pa.Array:
     """Reasons of the active customers; an empty list for the others."""
-    explained = explain(champion.stored.model, frame[active], currency)
+    own = own_features(project)
+    explained = explain(champion.stored.model, frame[active], project.project.currency, own)
     with_empty = pa.concat_arrays([explained.cast(REASONS_TYPE), pa.array([[]], REASONS_TYPE)])
     place = np.full(len(frame), len(explained))
     place[active] = np.arange(len(explained))
@@ -214,10 +218,14 @@ def _table(scored: pd.DataFrame, reasons: pa.Array) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCORES_SCHEMA)
 
 
-def _names(facts: Facts) -> pd.DataFrame:
+def _names(facts: Facts, as_of: datetime) -> pd.DataFrame:
+    """customer_id, name and account_manager, one row a customer: of several rows the latest that holds before ``as_of``."""
     if "customers" not in facts.columns:
         return pd.DataFrame({"customer_id": [], "name": [], "account_manager": []}, dtype="object")
-    names: pd.DataFrame = facts.connection.sql("SELECT customer_id, name, account_manager FROM customers").df()
+    query = """SELECT customer_id, name, account_manager FROM customers WHERE coalesce(valid_from < $as_of, TRUE)
+        QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY valid_from DESC NULLS LAST, name, account_manager) = 1"""
+    instant = as_of.astimezone(UTC).replace(tzinfo=None)
+    names: pd.DataFrame = facts.connection.execute(query, {"as_of": instant}).df()
     return names
 
 

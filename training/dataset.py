@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from features.catalogue import Feature, catalogue_hash
-from features.compiler import active_features
 from features.errors import AsOfError, ModelError, NotEnoughDataError, ProjectError
+from features.own_features import all_features
 from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
@@ -15,6 +15,21 @@ from training.labels import refuse_other_kinds, silence_labels
 from training.models.stored import StoredModel
 
 LABEL = "churned"
+
+NOT_LEARNT_FROM = (
+    # The same for every customer at one cut-off. Over the year or two that cut-offs span, they say how late a cut-off is
+    # rather than what season it has, and a model that follows them carries the drift on into a time it has not seen.
+    "season_sin",
+    "season_cos",
+    # Spend before returns, there for shares to be taken of it. Beside spend net of returns it says hardly anything new,
+    # and trees that draw their features at random draw it in the place of others.
+    "bought_90d",
+    "bought_180d",
+    "bought_365d",
+    "bought_total",
+)
+"""Features of the catalogue that the churn model leaves out."""
+
 LEAST_CUSTOMERS = 100
 LEAST_OF_EACH_CLASS = 30
 STALE_AFTER_DAYS = 31
@@ -57,7 +72,7 @@ def active_rows(frame: pd.DataFrame, active_within_days: int) -> pd.DataFrame:
 
 
 def training_features(facts: Facts) -> tuple[Feature, ...]:
-    """The features that the project's tables support.
+    """The features that the project's tables support and a churn model learns from.
 
     Raises ProjectError: there is no table of orders, or the churn kind has no training job.
     """
@@ -71,7 +86,7 @@ def training_features(facts: Facts) -> tuple[Feature, ...]:
             ),
             tables=", ".join(sorted(facts.columns)),
         )
-    return active_features(facts.columns)
+    return tuple(feature for feature in all_features(facts) if feature.name not in NOT_LEARNT_FROM)
 
 
 def span(facts: Facts) -> tuple[datetime, datetime]:
@@ -128,7 +143,7 @@ def model_features(model: StoredModel, facts: Facts) -> tuple[Feature, ...]:
 
     Raises ModelError: the catalogue or the project's tables have changed since the model was trained.
     """
-    active = {f.name: f for f in active_features(facts.columns)}
+    active = {f.name: f for f in all_features(facts)}
     chosen = tuple(active[name] for name in model.facts.features if name in active)
     if len(chosen) < len(model.facts.features) or catalogue_hash(chosen) != model.facts.catalogue_hash:
         missing = [name for name in model.facts.features if name not in active]

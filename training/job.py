@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from features.catalogue import Feature, catalogue_hash
 from features.errors import AsOfError
+from features.leakage.certificate import Certificate
 from features.progress import Progress, silent
 from features.project import Project
 from features.snapshot import snapshot
@@ -35,6 +36,7 @@ from training.dataset import (
 )
 from training.evaluation.metrics import Metrics, evaluate, log_loss_gain
 from training.evaluation.plots import plot_churn
+from training.leakage.certify import certify_training
 from training.models.churn import XGBOOST_PARAMETERS
 from training.models.fitting import CANDIDATES, Fitted, baseline_probabilities, latest_rows
 from training.models.rfm import fit_rfm
@@ -51,7 +53,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Training:
-    """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve."""
+    """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
+
+    A model is promoted when it beats the baselines and its leakage ``certificate`` passed.
+    """
 
     schedule: Schedule
     rows: int
@@ -63,6 +68,7 @@ class Training:
     run_id: str
     promoted: bool
     segment_sizes: dict[str, int]
+    certificate: Certificate
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class _Data:
 
     ``labelled`` are the rows of all cut-offs as known at ``as_of``, to serve; ``fit`` those of the purged cut-offs with
     their labels as known at the test cut-off, and ``test`` the rows of that cut-off, to judge; ``present`` is everybody
-    as of today.
+    as of today; ``certificate`` says whether any of it sees the future.
     """
 
     plan: Schedule
@@ -91,6 +97,7 @@ class _Data:
     fit: pd.DataFrame
     test: pd.DataFrame
     present: pd.DataFrame
+    certificate: Certificate
 
     @property
     def names(self) -> list[str]:
@@ -108,9 +115,9 @@ class _Judgement:
 
 
 def train(project: Project, as_of: datetime, progress: Progress = silent) -> Training:
-    """Train, judge, register and, if it beats the baselines, promote a churn model and the segments as of ``as_of``.
+    """Train, judge, register and, if it may serve, promote a churn model and the segments as of ``as_of``.
 
-    Only facts known before ``as_of`` are used.
+    It may serve if it beats the baselines and no leak was found. Only facts known before ``as_of`` are used.
     Raises AsOfError, NotEnoughDataError, FactsError, ProjectError, StorageError; then nothing serves that did not before.
     """
     require_space(project.workspace, WORKSPACE_MEGABYTES)
@@ -126,9 +133,10 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
     with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
         plots = plot_churn(judgement.churned, judgement.probabilities, Path(folder))
         parameters = _parameters(project, data, served, judgement.chosen)
-        run_id, version = log_churn_model(project, stored, data.labelled, parameters, plots)
+        run_id, version = log_churn_model(project, stored, data.labelled, parameters, plots, data.certificate)
     log_segments(project, segments, sizes)
-    promoted = beats_baselines(judgement.churned, judgement.probabilities, judgement.chosen)
+    better = beats_baselines(judgement.churned, judgement.probabilities, judgement.chosen)
+    promoted = better and data.certificate.passed
     if promoted:
         promote(project, version)
     progress(Text("done", "完成"), 1.0)
@@ -143,6 +151,7 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
         run_id=run_id,
         promoted=promoted,
         segment_sizes=sizes,
+        certificate=data.certificate,
     )
 
 
@@ -156,12 +165,16 @@ def _load(project: Project, as_of: datetime, progress: Progress) -> _Data:
         progress(Text("features at {n} cut-offs", "计算 {n} 个截止时间的特征").format(n=len(plan.labelled)), 0.05)
         active = active_snapshots(facts, plan.labelled, features)
         labelled = with_labels(facts, active, plan.labelled, as_of)
-        fit = with_labels(facts, active, plan.fit, plan.test)
+        fit, test = with_labels(facts, active, plan.fit, plan.test), at_cutoffs(labelled, [plan.test])
+        for rows in (labelled, fit, fit[latest_rows(fit)], test):
+            check_enough(rows, project.churn.horizon_days)
         present = snapshot(facts, [as_of], features=features).to_pandas()
-    data = _Data(plan, features, labelled, fit, at_cutoffs(labelled, [plan.test]), present)
-    for rows in (labelled, fit, fit[latest_rows(fit)], data.test):
-        check_enough(rows, project.churn.horizon_days)
-    return data
+
+        def checking(step: Text, done: float) -> None:
+            progress(step, 0.1 + 0.1 * done)
+
+        certificate = certify_training(facts, plan, features, labelled, fit, checking)
+    return _Data(plan, features, labelled, fit, test, present, certificate)
 
 
 def _judge(data: _Data, progress: Progress) -> _Judgement:

@@ -5,6 +5,7 @@ groups of features that say one thing, and the strongest groups become sentences
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.catalogue import Feature
 from features.text import LANGUAGES, Language, Text
 from training.models.churn import ChurnModel
 from training.reason_groups import GROUPS, Group
@@ -47,37 +49,48 @@ class _Chosen:
     weight: Floats
 
 
-def explain(model: ChurnModel, frame: pd.DataFrame, currency: str) -> pa.Array:
+def explain(model: ChurnModel, frame: pd.DataFrame, currency: str, own: Sequence[Feature] = ()) -> pa.Array:
     """The reasons of each row, strongest first among those that raise the risk, then among those that lower it.
 
+    ``own`` are the project's own features, told by their meaning and value.
     Returns one list a row of {feature, family, direction, weight, en, zh}; ``weight`` is in log-odds, ``feature`` the
     strongest of its group.
     """
     contributions = model.contributions(frame)
     names = np.asarray(model.features)
-    groups = [g for g in GROUPS if set(g.features) & set(model.features)]
+    groups = [g for g in (*GROUPS, *map(_own_group, own)) if set(g.features) & set(model.features)]
     members = [np.flatnonzero(np.isin(names, g.features)) for g in groups]
     weights = np.column_stack([contributions[:, m].sum(axis=1) for m in members])
     strongest = np.column_stack([names[m][np.abs(contributions[:, m]).argmax(axis=1)] for m in members])
     chosen = _choose(weights)
-    sentences = _sentences(frame, groups, currency)
     parts: dict[str, pa.Array] = {
         "feature": pa.array(strongest[chosen.row, chosen.group], pa.string()),
         "family": pa.array(np.asarray([g.family for g in groups])[chosen.group], pa.string()),
         "direction": pa.array(np.where(chosen.weight > 0, "raises", "lowers"), pa.string()),
         "weight": pa.array(chosen.weight, pa.float64()),
     }
-    for language in LANGUAGES:
-        parts[language] = pa.array(sentences[language][chosen.row, chosen.group], pa.string())
+    for language, told_in_it in _sentences(frame, groups, chosen.row, chosen.group, currency).items():
+        parts[language] = told_in_it
     counts = np.bincount(chosen.row, minlength=len(frame))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(list(parts.values()), list(parts)))
 
 
+def _own_group(feature: Feature) -> Group:
+    """A group of its own for a feature that the project defines. Braces would be read as a placeholder."""
+    meaning = Text(*(words.rstrip(" .。").replace("{", "(").replace("}", ")") for words in feature.meaning))
+    value = f"{{{feature.name}:decimal}}"
+    known = Text("{meaning}: {value}.", "{meaning}：{value}。").format(meaning=meaning, value=value)
+    bare = Text("{meaning}.", "{meaning}。").format(meaning=meaning)
+    return Group(feature.name, "own", (feature.name,), bare, (("TRUE", known),))
+
+
 def told(name: str, frame: pd.DataFrame, currency: str) -> dict[Language, NDArray[np.object_]]:
     """One group's sentence for every row, shape (rows,), by language."""
     group = next(g for g in GROUPS if g.name == name)
-    return {language: made[:, 0] for language, made in _sentences(frame, [group], currency).items()}
+    row = np.arange(len(frame))
+    sentences = _sentences(frame, [group], row, np.zeros_like(row), currency)
+    return {language: made.to_numpy(zero_copy_only=False) for language, made in sentences.items()}
 
 
 def _choose(weights: Floats) -> _Chosen:
@@ -96,20 +109,24 @@ def _choose(weights: Floats) -> _Chosen:
     return _Chosen(row, order[row, column], falling[row, column])
 
 
-def _sentences(frame: pd.DataFrame, groups: list[Group], currency: str) -> dict[Language, NDArray[np.object_]]:
-    """Every group's sentence for every row, shape (rows, groups), by language; made by one query."""
-    columns = ", ".join(
-        f"{_case(group, language, currency, set(frame.columns))} AS {group.name}_{language}"
-        for group in groups
+def _sentences(
+    frame: pd.DataFrame, groups: list[Group], row: NDArray[np.int64], group: NDArray[np.int64], currency: str
+) -> dict[Language, pa.Array]:
+    """The sentence of each pair of a row and a group (numbers of equal shape), by language; made by one query."""
+    columns = set(frame.columns)
+    told = ", ".join(
+        f"CASE number {' '.join(_when(i, g, language, currency, columns) for i, g in enumerate(groups))} END AS {language}"
         for language in LANGUAGES
     )
     with duckdb.connect() as connection:
-        connection.register("frame", frame)
-        made = connection.sql(f"SELECT {columns} FROM frame").df()
-    return {
-        language: made[[f"{group.name}_{language}" for group in groups]].to_numpy(dtype=object)
-        for language in LANGUAGES
-    }
+        connection.register("customers", frame.assign(**{_ROW: np.arange(len(frame))}))
+        connection.register("pairs", pa.table({_ROW: row, "number": group, "place": np.arange(len(row))}))
+        made = connection.sql(f"SELECT {told} FROM pairs JOIN customers USING ({_ROW}) ORDER BY place").to_arrow_table()
+    return {language: made[language].combine_chunks().cast(pa.string()) for language in LANGUAGES}
+
+
+def _when(number: int, group: Group, language: Language, currency: str, columns: set[str]) -> str:
+    return f"WHEN {number} THEN {_case(group, language, currency, columns)}"
 
 
 def _case(group: Group, language: Language, currency: str, columns: set[str]) -> str:
@@ -118,9 +135,11 @@ def _case(group: Group, language: Language, currency: str, columns: set[str]) ->
     whens = " ".join(
         f"WHEN {_and_known(when, text)} THEN {_sentence_sql(text, language, currency)}" for when, text in usable
     )
-    return f"CASE {whens} ELSE {_literal(group.meaning.of(language))} END"
+    meaning = _literal(group.meaning.of(language))
+    return f"CASE {whens} ELSE {meaning} END" if usable else meaning
 
 
+_ROW = "row_of_frame"
 _PLACEHOLDER = re.compile(r"{([^{}:]+):(\w+)}")
 
 
@@ -131,7 +150,7 @@ def _and_known(when: str, text: Text) -> str:
 
 def _columns_of(when: str, text: Text) -> set[str]:
     words = re.findall(r"[a-z]\w*", when + " " + " ".join(inner for inner, _ in _PLACEHOLDER.findall(text.en)))
-    return set(words) - {"not", "null", "is", "and", "or", "true", "coalesce", "greatest", "abs"}
+    return set(words) - {"greatest", "least"}
 
 
 def _sentence_sql(text: Text, language: Language, currency: str) -> str:

@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.errors import ModelError, StorageError
+from features.leakage.certificate import Certificate
+from features.leakage.report import markdown
 from features.project import Project
-from features.text import Text
+from features.text import LANGUAGES, Text
 from features.writing import full_disk
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel, load_model, save_model
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 RUNTIME_PACKAGES = ("retinue", "xgboost-cpu", "scikit-learn", "numpy", "pandas")
 SEGMENTS_FILE = "segments.json"
+LEAKAGE = "leakage"
+"""Tag of a run and of a registered version: the verdict of its leakage certificate."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +118,14 @@ def _experiment(project: Project, client: "MlflowClient", purpose: str) -> str:
 
 
 def log_churn_model(
-    project: Project, stored: StoredModel, frame: pd.DataFrame, parameters: dict[str, Any], plots: dict[str, Path]
+    project: Project,
+    stored: StoredModel,
+    frame: pd.DataFrame,
+    parameters: dict[str, Any],
+    plots: dict[str, Path],
+    certificate: Certificate,
 ) -> tuple[str, str]:
-    """Record a training with its data set, parameters, metrics, plots and model; register the model.
+    """Record a training with its data set, parameters, metrics, plots, leakage certificate and model; register the model.
 
     Returns the run's id and the registered version. Nothing serves yet: see `promote`.
     """
@@ -137,18 +146,32 @@ def log_churn_model(
                 mlflow.log_metrics({f"{name}.{metric}": value for metric, value in metrics.items()})
             for path in plots.values():
                 mlflow.log_artifact(str(path), "plots")
+            _log_certificate(certificate)
             example = features.head(3)
             info = mlflow.pyfunc.log_model(
                 name="churn",
                 python_model=str(Path(__file__).parent / "models" / "mlflow_model.py"),
                 artifacts={"churn": str(files)},
-                signature=infer_signature(example, pd.Series(stored.probability(example), name="churn_probability")),
+                signature=infer_signature(example, pd.DataFrame({"churn_probability": stored.probability(example)})),
                 input_example=example,
                 pip_requirements=[f"{name}=={version(name)}" for name in RUNTIME_PACKAGES],
             )
         if info.signature is None:
             raise ModelError(Text("MLflow dropped the model's signature.", "MLflow 丢失了模型签名。"))
-        return run.info.run_id, _register(client, model_name(project, "churn"), info.model_uri, run.info.run_id)
+        name = model_name(project, "churn")
+        registered = _register(client, name, info.model_uri, run.info.run_id)
+        client.set_model_version_tag(name, registered, LEAKAGE, certificate.verdict)
+        return run.info.run_id, registered
+
+
+def _log_certificate(certificate: Certificate) -> None:
+    """Keep a leakage certificate with the run that is open: its verdict as a tag, all of it as files."""
+    import mlflow
+
+    mlflow.set_tag(LEAKAGE, certificate.verdict)
+    mlflow.log_dict(certificate.as_json(), "leakage.json")
+    for language in LANGUAGES:
+        mlflow.log_text(markdown(certificate, language), "leakage.md" if language == "en" else f"leakage.{language}.md")
 
 
 def log_segments(project: Project, segments: RfmModel, sizes: dict[str, int]) -> str:
@@ -212,9 +235,10 @@ def _no_champion(name: str) -> ModelError:
     return ModelError(
         Text(
             "No model serves yet: '{name}' has no version with the alias champion. Run 'retinue train' first; if you did,"
-            " no version has beaten the baselines yet, and more facts or another [churn] horizon_days may help.",
+            " no version has beaten the baselines yet, and more facts or another [churn] horizon_days may help, or a leak was"
+            " found, which 'retinue leakage' tells.",
             "尚无可用模型：“{name}”没有带 champion 别名的版本。请先运行“retinue train”；若已运行，则尚无版本优于基线，"
-            "可尝试提供更多数据或调整 [churn] 的 horizon_days。",
+            "可尝试提供更多数据或调整 [churn] 的 horizon_days；或发现了泄漏，可用“retinue leakage”查看。",
         ),
         name=name,
     )

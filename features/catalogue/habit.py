@@ -9,73 +9,135 @@ from features.text import Text
 
 FEW = Text("fewer than two purchases", "购买少于两次")
 TOO_FEW = Text("fewer than four purchases", "购买少于四次")
+TOO_YOUNG = Text("first purchase less than 180 days ago", "首次购买距今不足 180 天")
+NO_180 = Text("no purchase in the last 180 days", "最近 180 天没有购买")
+NO_YEAR = Text("no purchase in the last 360 days", "最近 360 天没有购买")
+
+_LOG_VARIANCE = (
+    "(list_sum(list_transform(log_gaps, lambda x: x * x)) - list_sum(log_gaps) * list_sum(log_gaps) / gap_count)"
+    " / (gap_count - 1)"
+)
+_VARIANCE = (
+    "(list_sum(list_transform(gaps, lambda g: 1E0 * g * g)) - 1E0 * list_sum(gaps) * list_sum(gaps) / gap_count)"
+    " / (gap_count - 1)"
+)
 
 FEATURES = (
     Feature(
-        "gap_mean_days", "habit", "purchase_days", "avg(gap_days)", "days",
+        "gap_mean_days", "habit", "rhythm", "(known_days - silent_days) / CAST(nullif(gap_count, 0) AS DOUBLE)", "days",
         Text("Mean days between purchases", "购买间隔的平均天数"), missing=FEW,
     ),
     Feature(
-        "gap_median_days", "habit", "purchase_days", "median(gap_days)", "days",
+        "gap_median_days", "habit", "rhythm",
+        "(sorted_gaps[(gap_count + 1) // 2] + sorted_gaps[gap_count // 2 + 1]) / 2E0", "days",
         Text("Median days between purchases", "购买间隔的中位天数"), missing=FEW,
     ),
     Feature(
-        "gap_longest_days", "habit", "purchase_days", "max(gap_days)", "days",
+        "gap_longest_days", "habit", "rhythm", "sorted_gaps[gap_count]", "days",
         Text("Longest days between purchases", "最长购买间隔天数"), missing=FEW,
     ),
     Feature(
-        "gap_last_days", "habit", "purchase_days", "max(gap_days) FILTER (WHERE number_back = 1)", "days",
+        "gap_last_days", "habit", "rhythm", "gaps[gap_count]", "days",
         Text("Days between the last two purchases", "最近两次购买之间的天数"), missing=FEW,
     ),
     Feature(
-        "gap_variation", "habit", "purchase_days",
-        "CASE WHEN count(gap_days) >= 3 THEN stddev_samp(gap_days) / avg(gap_days) END", "ratio",
+        "gap_variation", "habit", "rhythm",
+        f"CASE WHEN gap_count >= 3 THEN sqrt({_VARIANCE}) * gap_count / (known_days - silent_days) END", "ratio",
         Text("Irregularity: standard deviation of the gaps over their mean", "不规律程度：间隔标准差与均值之比"), missing=TOO_FEW,
     ),
     Feature(
-        "gap_last_three_ratio", "habit", "purchase_days",
-        "CASE WHEN count(gap_days) >= 3 THEN avg(gap_days) FILTER (WHERE number_back <= 3) / avg(gap_days) END", "ratio",
+        "gap_last_three_ratio", "habit", "rhythm",
+        "CASE WHEN gap_count >= 3 THEN (ages[visits - 3] - silent_days) / 3E0 * gap_count / (known_days - silent_days) END",
+        "ratio",
         Text("Mean of the last three gaps against the own mean", "最近三次间隔均值与自身均值之比"), missing=TOO_FEW,
     ),
     Feature(
-        "current_gap_ratio", "habit", "features", "days_since_last_purchase / nullif(gap_mean_days, 0)", "ratio",
-        Text("Silence now against the own mean gap", "当前沉默时间与自身平均间隔之比"), missing=FEW,
+        "current_gap_ratio", "habit", "rhythm", "silent_days * gap_count / nullif(CAST(known_days - silent_days AS DOUBLE), 0)",
+        "ratio", Text("Silence now against the own mean gap", "当前沉默时间与自身平均间隔之比"), missing=FEW,
     ),
     Feature(
-        "current_gap_rank", "habit", "purchase_days",
-        "avg(CASE WHEN gap_days IS NULL THEN NULL WHEN gap_days <= silent_days THEN 1E0 ELSE 0E0 END)", "share",
+        "current_gap_rank", "habit", "rhythm",
+        "len(list_filter(gaps, lambda g: g <= silent_days)) / CAST(nullif(gap_count, 0) AS DOUBLE)", "share",
         Text("Share of own gaps that were no longer than the silence now", "不长于当前沉默时间的自身间隔占比"),
         missing=FEW, range=(0, 1),
     ),
     Feature(
-        "current_gap_log_z", "habit", "purchase_days",
-        "CASE WHEN count(gap_days) >= 3 THEN (ln(1 + max(silent_days)) - avg(ln(1 + gap_days)))"
-        " / greatest(stddev_samp(ln(1 + gap_days)), 0.1E0) END",
+        "current_gap_log_z", "habit", "rhythm",
+        "CASE WHEN gap_count >= 3 THEN (ln(1 + silent_days) - list_sum(log_gaps) / gap_count)"
+        f" / greatest(sqrt(greatest({_LOG_VARIANCE}, 0)), 0.1E0) END",
         "standard deviations",
         Text("Silence now against the own gaps, z-score in log time", "当前沉默时间相对自身间隔的对数 z 分数"),
         missing=TOO_FEW, range=(None, None),
     ),
     Feature(
-        "purchase_days_change_90d", "habit", "purchase_days",
-        "(count(*) FILTER (WHERE age_days <= 90) - count(*) FILTER (WHERE age_days > 90 AND age_days <= 180))"
-        " / nullif(count(*) FILTER (WHERE age_days <= 180), 0)::DOUBLE",
-        "share",
+        "purchase_days_change_90d", "habit", "features",
+        "(2 * purchase_days_90d - purchase_days_180d) / nullif(purchase_days_180d, 0)", "share",
         Text(
             "Purchase days in the last 90 days less those in the 90 before, over both",
             "最近 90 天与之前 90 天购买天数之差占两者之和的比例",
         ),
-        missing=Text("no purchase in the last 180 days", "最近 180 天没有购买"), range=(-1, 1),
+        missing=NO_180, range=(-1, 1),
     ),
     Feature(
-        "spend_change_90d", "habit", "purchase_days",
-        "(coalesce(sum(amount) FILTER (WHERE age_days <= 90), 0)"
-        " - coalesce(sum(amount) FILTER (WHERE age_days > 90 AND age_days <= 180), 0))"
-        " / nullif(sum(amount) FILTER (WHERE age_days <= 180), 0)",
-        "share",
+        "purchase_days_90d_of_own", "habit", "features",
+        "CASE WHEN days_since_first_purchase >= 180"
+        " THEN purchase_days_90d * (days_since_first_purchase - 90) / 90"
+        " / nullif(purchase_days_total - purchase_days_90d, 0) END",
+        "ratio",
+        Text(
+            "Purchase days in the last 90 days against the own earlier rate", "最近 90 天购买天数与自身此前频率之比"
+        ),
+        missing=TOO_YOUNG,
+    ),
+    Feature(
+        "purchase_days_90d_z", "habit", "features",
+        "CASE WHEN days_since_first_purchase >= 180 THEN"
+        " (purchase_days_90d - (purchase_days_total - purchase_days_90d) * 90 / (days_since_first_purchase - 90))"
+        " / sqrt(greatest((purchase_days_total - purchase_days_90d) * 90 / (days_since_first_purchase - 90), 0.25E0)) END",
+        "standard deviations",
+        Text(
+            "Purchase days in the last 90 days less those that the own earlier rate leads to expect, in standard deviations",
+            "最近 90 天购买天数与自身此前频率所预期天数之差（以标准差计）",
+        ),
+        missing=TOO_YOUNG, range=(None, None),
+    ),
+    Feature(
+        "spend_change_90d", "habit", "features", "(2 * bought_90d - bought_180d) / nullif(bought_180d, 0)", "share",
         Text(
             "Spend in the last 90 days less that in the 90 before, over both", "最近 90 天与之前 90 天消费额之差占两者之和的比例"
         ),
-        missing=Text("no spend in the last 180 days", "最近 180 天没有消费"), range=(-1, 1),
+        missing=NO_180, range=(-1, 1),
+    ),
+    Feature(
+        "spend_90d_of_own", "habit", "features",
+        "CASE WHEN days_since_first_purchase >= 180"
+        " THEN bought_90d * (days_since_first_purchase - 90) / 90 / nullif(bought_total - bought_90d, 0) END",
+        "ratio",
+        Text("Spend in the last 90 days against the own earlier rate", "最近 90 天消费额与自身此前水平之比"),
+        missing=TOO_YOUNG,
+    ),
+    Feature(
+        "purchase_amount_change_90d", "habit", "features",
+        "bought_90d / nullif(purchase_days_90d, 0) * purchase_days_total / nullif(bought_total, 0)", "ratio",
+        Text("Amount of a purchase day in the last 90 days against the own mean", "最近 90 天购买日金额与自身均值之比"),
+        missing=Text("no purchase in the last 90 days", "最近 90 天没有购买"),
+    ),
+    Feature(
+        "purchase_days_trend_360d", "habit", "rhythm",
+        "12E0 * list_sum(list_transform(list_filter(ages, lambda a: a < 360), lambda a: 5.5E0 - a // 30)) / 143E0"
+        " / nullif(len(list_filter(ages, lambda a: a < 360)), 0)",
+        "share per 30 days",
+        Text(
+            "Trend of purchase days over twelve periods of 30 days: slope over mean", "十二个 30 天期间购买天数的趋势：斜率与均值之比"
+        ),
+        missing=NO_YEAR, range=(None, None),
+    ),
+    Feature(
+        "spend_trend_360d", "habit", "order_lines",
+        "12E0 * sum(bought_minor * in_360d * (5.5E0 - age_days // 30)) / 143E0 / nullif(sum(bought_minor * in_360d), 0)",
+        "share per 30 days",
+        Text("Trend of spend over twelve periods of 30 days: slope over mean", "十二个 30 天期间消费额的趋势：斜率与均值之比"),
+        missing=NO_YEAR, range=(None, None),
     ),
     Feature(
         "purchase_days_30d_of_90d", "habit", "features", "purchase_days_30d / nullif(purchase_days_90d, 0)", "share",
@@ -83,8 +145,7 @@ FEATURES = (
         missing=Text("no purchase in the last 90 days", "最近 90 天没有购买"), range=(0, 1),
     ),
     Feature(
-        "silence_of_relationship", "habit", "features",
-        "days_since_last_purchase / nullif(days_since_first_purchase, 0)", "share",
+        "silence_of_relationship", "habit", "rhythm", "silent_days / CAST(nullif(known_days, 0) AS DOUBLE)", "share",
         Text("Share of the relationship that the silence now makes up", "当前沉默时间占整个关系时长的比例"),
         missing=Text("no purchase before today", "此前没有购买"), range=(0, 1),
     ),

@@ -5,6 +5,7 @@ a window by the day on which it was issued, or settled where the name says so.
 """
 
 from features.catalogue.feature import NO_INVOICE, Feature
+from features.catalogue.relations.relation import flag
 from features.text import Text
 
 AGEING = (("1_30d", 1, 30), ("31_60d", 31, 60), ("61_90d", 61, 90))
@@ -16,85 +17,94 @@ NO_SETTLED = Text("no settled invoice", "没有已结清的发票")
 
 FEATURES = (
     Feature(
-        "invoices_365d", "payment", "bills", "count(*) FILTER (WHERE issued_age_days <= 365)", "invoices",
+        "invoices_365d", "payment", "bills", "sum(in_365d)", "invoices",
         Text("Invoices issued in the last 365 days", "最近 365 天开具的发票数"), empty=0,
     ),
-    Feature(
-        "days_late_mean_365d", "payment", "bills", "avg(days_late) FILTER (WHERE settled_age_days <= 365)", "days",
-        Text("Mean days late of the invoices settled in the last 365 days", "最近 365 天结清发票的平均逾期天数"),
-        missing=NO_SETTLED, range=(None, None), needs=(SETTLED,),
-    ),
-    Feature(
-        "days_late_mean_90d", "payment", "bills", "avg(days_late) FILTER (WHERE settled_age_days <= 90)", "days",
-        Text("Mean days late of the invoices settled in the last 90 days", "最近 90 天结清发票的平均逾期天数"),
-        missing=NO_SETTLED, range=(None, None), needs=(SETTLED,),
+    *(
+        Feature(
+            f"days_late_mean_{days}d", "payment", "bills",
+            f"sum(days_late * settled_{days}d) / nullif(sum(settled_{days}d), 0)", "days",
+            Text(f"Mean days late of the invoices settled in the last {days} days", f"最近 {days} 天结清发票的平均逾期天数"),
+            missing=NO_SETTLED, range=(None, None), needs=(SETTLED,),
+        )
+        for days in (365, 90)
     ),
     Feature(
         "days_late_worst_365d", "payment", "bills",
-        "max(greatest(days_late, overdue_days)) FILTER (WHERE issued_age_days <= 365)", "days",
+        "max(CASE WHEN issued_age_days <= 365 THEN greatest(coalesce(days_late, 0), overdue_days) END)", "days",
         Text("Worst days late, settled or still open, of the last 365 days' invoices", "最近 365 天发票的最长逾期天数（含未结清）"),
         missing=NO_INVOICE, needs=(SETTLED,),
     ),
     Feature(
         "days_late_change", "payment", "bills",
-        "avg(days_late) FILTER (WHERE settled_age_days <= 90)"
-        " - avg(days_late) FILTER (WHERE settled_age_days > 90 AND settled_age_days <= 365)",
+        "sum(days_late * settled_90d) / nullif(sum(settled_90d), 0)"
+        " - sum(days_late * (settled_365d - settled_90d)) / nullif(sum(settled_365d - settled_90d), 0)",
         "days",
         Text("Mean days late in the last 90 days less that of the nine months before", "最近 90 天与此前九个月平均逾期天数之差"),
         missing=Text("no settled invoice in one of the two periods", "其中一个时期没有已结清的发票"), range=(None, None), needs=(SETTLED,),
     ),
     Feature(
-        "days_to_pay_mean_365d", "payment", "bills", "avg(days_to_pay) FILTER (WHERE settled_age_days <= 365)", "days",
-        Text("Mean days from invoice to settlement, last 365 days", "最近 365 天从开票到结清的平均天数"), missing=NO_SETTLED,
+        "days_to_pay_mean_365d", "payment", "bills", "sum(days_to_pay * settled_365d) / nullif(sum(settled_365d), 0)",
+        "days", Text("Mean days from invoice to settlement, last 365 days", "最近 365 天从开票到结清的平均天数"), missing=NO_SETTLED,
         range=(None, None), needs=(SETTLED,),
     ),
     Feature(
+        "days_to_pay_change", "payment", "bills",
+        "sum(days_to_pay * settled_90d) / nullif(sum(settled_90d), 0)"
+        " - sum(days_to_pay * (settled_365d - settled_90d)) / nullif(sum(settled_365d - settled_90d), 0)",
+        "days",
+        Text(
+            "Mean days from invoice to settlement in the last 90 days less that of the nine months before",
+            "最近 90 天与此前九个月从开票到结清平均天数之差",
+        ),
+        missing=Text("no settled invoice in one of the two periods", "其中一个时期没有已结清的发票"), range=(None, None), needs=(SETTLED,),
+    ),
+    Feature(
         "late_share_365d", "payment", "bills",
-        "avg(CASE WHEN is_settled AND days_late <= 0 THEN 0E0 WHEN is_settled OR overdue_days > 0 THEN 1E0 END)"
-        " FILTER (WHERE issued_age_days <= 365)",
+        "sum(is_late * in_365d) / nullif(sum(is_judged * in_365d), 0)",
         "share",
         Text("Share of the last 365 days' invoices paid late or overdue, by count", "最近 365 天发票中逾期的数量占比"),
         missing=NO_INVOICE, range=(0, 1), needs=(SETTLED,),
     ),
     Feature(
         "late_amount_share_365d", "payment", "bills",
-        "sum(amount) FILTER (WHERE issued_age_days <= 365 AND (days_late > 0 OR overdue_days > 0))"
-        " / sum(amount) FILTER (WHERE issued_age_days <= 365 AND (is_settled OR overdue_days > 0))",
+        "sum(amount_minor * is_late * in_365d)"
+        " / nullif(sum(amount_minor * is_judged * in_365d), 0)",
         "share",
         Text("Share of the last 365 days' invoices paid late or overdue, by amount", "最近 365 天发票中逾期的金额占比"),
         missing=NO_INVOICE, range=(0, 1), needs=(SETTLED,),
     ),
     Feature(
         "disputed_share_365d", "payment", "bills",
-        "avg(was_disputed::INTEGER::DOUBLE) FILTER (WHERE settled_age_days <= 365)", "share",
+        "sum(disputed * settled_365d)"
+        " / nullif(sum(settled_365d) FILTER (WHERE disputed IS NOT NULL), 0)",
+        "share",
         Text("Share of the invoices settled in the last 365 days that had been disputed", "最近 365 天结清发票中有争议的占比"),
         missing=NO_SETTLED, needs=("invoices.disputed", SETTLED), range=(0, 1),
     ),
     Feature(
-        "open_balance", "payment", "bills", "sum(open_amount)", "currency",
+        "open_balance", "payment", "bills", "sum(open_minor) / 1E4", "currency",
         Text("Open balance", "未结余额"), empty=0, needs=(SETTLED,),
     ),
     Feature(
-        "overdue_balance", "payment", "bills",
-        "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 0), 0)", "currency",
+        "overdue_balance", "payment", "bills", "sum(open_minor * is_overdue) / 1E4", "currency",
         Text("Overdue balance", "逾期余额"), empty=0, needs=(SETTLED,),
     ),
     Feature(
-        "open_balance_current", "payment", "bills",
-        "coalesce(sum(open_amount) FILTER (WHERE overdue_days = 0), 0)", "currency",
-        Text("Open balance that is not yet due", "未到期的未结余额"), empty=0, needs=(SETTLED,),
+        "open_balance_current", "payment", "features", "open_balance - overdue_balance", "currency",
+        Text("Open balance that is not yet due", "未到期的未结余额"), empty=0,
     ),
     *(
         Feature(
             f"overdue_balance_{bucket}", "payment", "bills",
-            f"coalesce(sum(open_amount) FILTER (WHERE overdue_days BETWEEN {low} AND {high}), 0)", "currency",
+            f"sum(open_minor * {flag(f'overdue_days BETWEEN {low} AND {high}')}) / 1E4", "currency",
             Text(f"Balance overdue by {low} to {high} days", f"逾期 {low} 至 {high} 天的余额"), empty=0, needs=(SETTLED,),
         )
         for bucket, low, high in AGEING
     ),
     Feature(
         "overdue_balance_over_90d", "payment", "bills",
-        "coalesce(sum(open_amount) FILTER (WHERE overdue_days > 90), 0)", "currency",
+        f"sum(open_minor * {flag('overdue_days > 90')}) / 1E4", "currency",
         Text("Balance overdue by more than 90 days", "逾期超过 90 天的余额"), empty=0, needs=(SETTLED,),
     ),
     Feature(
@@ -102,16 +112,14 @@ FEATURES = (
         Text("Days overdue of the oldest open invoice", "最早未结发票的逾期天数"), empty=0, needs=(SETTLED,),
     ),
     Feature(
-        "dso_90d", "payment", "bills",
-        "90E0 * sum(open_amount) / nullif(sum(amount) FILTER (WHERE issued_age_days <= 90), 0)", "days",
+        "dso_90d", "payment", "bills", "90E0 * sum(open_minor) / nullif(sum(amount_minor * in_90d), 0)", "days",
         Text("Days sales outstanding, over the last 90 days' invoices", "应收账款周转天数（最近 90 天发票）"),
         missing=Text("no invoice in the last 90 days", "最近 90 天没有发票"), needs=(SETTLED,),
     ),
     Feature(
         "receivables_turnover_365d", "payment", "bills",
-        "2E0 * sum(amount) FILTER (WHERE issued_age_days <= 365)"
-        " / nullif(sum(open_amount) + coalesce(sum(amount) FILTER ("
-        "WHERE issued_age_days > 365 AND (NOT is_settled OR settled_age_days <= 365)), 0), 0)",
+        "2E0 * nullif(sum(amount_minor * in_365d), 0) / nullif(sum(open_minor) + sum(CASE"
+        " WHEN issued_age_days > 365 AND (is_settled = 0 OR settled_age_days <= 365) THEN amount_minor ELSE 0E0 END), 0)",
         "times per year",
         Text(
             "Receivables turnover: invoiced in 365 days over the mean of what was open at their start and end",
@@ -122,9 +130,8 @@ FEATURES = (
     ),
     Feature(
         "collection_effectiveness_90d", "payment", "bills",
-        "sum(amount) FILTER (WHERE settled_age_days <= 90)"
-        " / nullif(coalesce(sum(amount) FILTER (WHERE settled_age_days <= 90), 0)"
-        " + coalesce(sum(open_amount) FILTER (WHERE overdue_days > 0), 0), 0)",
+        "nullif(sum(amount_minor * settled_90d), 0) / nullif(sum(amount_minor * settled_90d)"
+        " + sum(open_minor * is_overdue), 0)",
         "share",
         Text(
             "Collection effectiveness index: settled in the last 90 days over that and what is overdue now",

@@ -84,6 +84,34 @@ class Company:
     survey_every_days: int = 182
     survey_answer_share: float = 0.45
 
+    # campaigns
+    with_campaigns: bool = False
+    """Whether actions are tried out on customers; who they move is in ``actions.py``."""
+    campaign_every_days: int = 91
+    """A whole number of weeks that is longer than the 90 days over which an action is judged."""
+    campaign_active_days: int = 180
+    campaign_share: float = 0.6
+    """Chance of a customer who bought in the last active days to be in one of a day's campaigns, as treated or control."""
+    campaign_effect_scale: float = 1.0
+    campaign_half_life_days: float = 120.0
+    voucher_share: float = 0.10
+    """What a voucher takes off the next order that is made within its days."""
+    voucher_days: int = 60
+    terms_longer_days: int = 30
+    terms_granted_days: int = 90
+
+    # credit
+    with_credit: bool = False
+    """Whether customers differ in credit quality, publish accounts, and have their tier and limit reviewed."""
+    quality_trouble_log_spread: float = 0.8
+    """Spread over customers of the rate of getting into trouble, as far as it comes from their quality."""
+    quality_unpaid_log_spread: float = 0.9
+    quality_late_days: float = -1.5
+    """Days later that a customer pays for each standard deviation of quality."""
+    review_window_days: int = 365
+    review_hysteresis_share: float = 0.25
+    """A limit changes when the new one differs by more than that, a tier when spend is that far over its edge."""
+
 
 SIZES: tuple[tuple[str, float, float], ...] = (
     ("small", 0.55, 260.0),
@@ -142,3 +170,14 @@ MANAGERS: tuple[tuple[str, str, float], ...] = (
 
 TERMS_DAYS: tuple[tuple[int, float], ...] = ((14, 0.25), (30, 0.5), (45, 0.15), (60, 0.10))
 """Payment terms in days and their share of customers."""
+
+TIERS: tuple[tuple[str, float], ...] = (
+    ("potential", 0.0),
+    ("general", 4_000.0),
+    ("key", 25_000.0),
+    ("strategic", 80_000.0),
+)
+"""Tier of a customer, and from which spend in a year it begins, in the company's currency."""
+
+ACCOUNTS_SHARE: tuple[tuple[str, float], ...] = (("small", 0.35), ("medium", 0.7), ("large", 0.95))
+"""Size of a customer, and the share whose yearly accounts the company gets to see."""

@@ -33,6 +33,8 @@ class Customers:
     leaving_per_day: Floats
     usual_late_days: Floats
     billing_phase_days: Ints
+    credit_quality: Floats
+    unpaid_factor: Floats
     time: OwnTime
 
     def __len__(self) -> int:
@@ -81,6 +83,8 @@ def draw_customers(rng: Generator, company: Company, numbers: Ints, calendar: Wo
         leaving_per_day=rng.gamma(company.leaving_shape, company.leaving_per_year / 365 / company.leaving_shape, count),
         usual_late_days=rng.normal(company.usual_late_mean_days, company.usual_late_spread_days, count),
         billing_phase_days=rng.integers(0, company.billing_cycle_days, count),
+        credit_quality=np.zeros(count),
+        unpaid_factor=np.ones(count),
         time=_own_time(rng, company, calendar, acquired),
     )
 

@@ -115,4 +115,5 @@ def _unpaid_share(company: Company, customers: Customers, left_day: Floats, invo
     trouble = customers.in_trouble(invoices.customer, invoices.due_day)
     gone = left_day[invoices.customer] < invoices.due_day
     in_trouble = np.where(gone, company.unpaid_share_after_leaving_in_trouble, company.unpaid_share_in_trouble)
-    return np.where(trouble, in_trouble, company.unpaid_share)
+    share = np.where(trouble, in_trouble, company.unpaid_share)
+    return np.minimum(share * customers.unpaid_factor[invoices.customer], 1.0)

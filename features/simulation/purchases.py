@@ -5,6 +5,7 @@ regularity. Leaving cuts the orders off afterwards, so that leaving never change
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -52,6 +53,45 @@ class Purchases:
 
     orders: Orders
     previous: Floats
+
+    @cached_property
+    def _bought(self) -> Ints:
+        """Positions of the lines that are no returns."""
+        return np.flatnonzero(self.orders.amount > 0)
+
+    @cached_property
+    def _places(self) -> Floats:
+        return place(self.orders.customer[self._bought], self.orders.day[self._bought])
+
+    @cached_property
+    def _begins(self) -> Ints:
+        """Where each customer's purchases begin among all purchases, and the end of all."""
+        return np.searchsorted(self.orders.customer[self._bought], np.arange(len(self.previous) + 1))
+
+    def last_before(self, customer: Ints, day: Floats) -> Ints:
+        """Position of each one's last purchase line before its ``day``; -1 for none."""
+        after = np.searchsorted(self._places, place(customer, day))
+        return self._position(after - 1, after > self._begins[customer])
+
+    def next_from(self, customer: Ints, day: Floats) -> Ints:
+        """Position of each one's first purchase line from its ``day`` on; -1 for none."""
+        first = np.searchsorted(self._places, place(customer, day))
+        return self._position(first, first < self._begins[customer + 1])
+
+    def _position(self, purchase: Ints, exists: NDArray[np.bool_]) -> Ints:
+        position = np.full(len(purchase), -1)
+        position[exists] = self._bought[purchase[exists]]
+        return position
+
+
+def place(customer: Ints, day: Floats) -> Floats:
+    """Where a customer's day lies in the row of all days of all customers, one after the other."""
+    places: Floats = customer.astype(np.float64) * _LONGEST_DAYS + np.minimum(day, _LONGEST_DAYS / 2)
+    return places
+
+
+_LONGEST_DAYS = 1e6
+"""More days than any company lives; few enough that a place tells a day to the second."""
 
 
 def draw_purchases(rng: Generator, company: Company, customers: Customers, days: int) -> Purchases:
@@ -145,5 +185,15 @@ def _with_returns(rng: Generator, company: Company, orders: Orders, days: int) -
         nothing,
     )
     returns = returns.where(returns.day < days)
-    both = Orders(*(np.concatenate([getattr(orders, f.name), getattr(returns, f.name)]) for f in fields(Orders)))
-    return both.where(np.lexsort((both.day, both.customer)))
+    returns = returns.where(np.lexsort((returns.day, returns.customer)))
+    return _merged(orders, returns)
+
+
+def _merged(orders: Orders, returns: Orders) -> Orders:
+    """Both together by customer and day, each of which lies so already; orders come before returns of the same moment."""
+    begin, end = (np.searchsorted(orders.customer, returns.customer, side) for side in ("left", "right"))
+    while (begin < end).any():
+        middle = (begin + end) // 2
+        earlier = (begin < end) & (orders.day[np.minimum(middle, len(orders) - 1)] <= returns.day)
+        begin, end = np.where(earlier, middle + 1, begin), np.where(earlier, end, np.minimum(middle, end))
+    return Orders(*(np.insert(getattr(orders, f.name), begin, getattr(returns, f.name)) for f in fields(Orders)))

@@ -21,13 +21,13 @@ SUMMARY = Text(
 
 def app() -> typer.Typer:
     """The command-line application, in the language of the environment."""
-    from serving.cli import demo, facts, features, scoring, serve, training
+    from serving.cli import demo, facts, features, leakage, scoring, serve, simulate, training
     from serving.cli.output import here
 
     application = typer.Typer(
         help=here(SUMMARY), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
-    modules: tuple[ModuleType, ...] = (facts, features, training, scoring, serve, demo)
+    modules: tuple[ModuleType, ...] = (facts, features, leakage, training, scoring, serve, demo, simulate)
     for module in modules:
         commands: tuple[tuple[str, Callable[..., None], Text], ...] = module.COMMANDS
         for name, function, text in commands:

@@ -1,6 +1,5 @@
 """``retinue init`` proposes a project file for a folder; ``retinue check`` says whether the facts are fit for use."""
 
-import csv
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +8,11 @@ from typing import Annotated
 import typer
 
 from features.check import CheckReport, TableReport, check
-from features.errors import ProjectError
+from features.errors import ProjectError, StorageError
 from features.project import PROJECT_FILE, load_project
 from features.proposal import propose
-from features.sources import Facts, open_facts, rejected
+from features.rejects_files import rejects_folder, write_rejects, write_rejects_file
+from features.sources import Facts, open_facts
 from features.text import Language, Text
 from features.writing import atomic_file
 from serving.cli.output import LANGUAGE, ProjectOption, console, heading, here, say, table
@@ -44,7 +44,12 @@ Rejects = Annotated[
     Path | None,
     typer.Option(
         "--rejects",
-        help=here(Text("CSV file for all rows that were set aside.", "将所有被搁置的行写入此 CSV 文件。")),
+        help=here(
+            Text(
+                "One CSV file for all rows that were set aside; without it: .retinue/rejects/TABLE.csv.",
+                "将所有被搁置的行写入此 CSV 文件；默认写入 .retinue/rejects/表名.csv。",
+            )
+        ),
     ),
 ]
 
@@ -79,29 +84,31 @@ def check_facts(project: ProjectOption = Path("."), as_json: AsJson = False, rej
     settings = load_project(project)
     with open_facts(settings) as facts:
         report = check(facts, now=datetime.now(UTC))
-        if rejects is not None:
-            write_rejections(facts, rejects)
+        files = _write_rejects(facts, rejects)
     if as_json:
-        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        answer = {**report.as_json(), "rejects": {name: str(file) for name, file in files.items()}}
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
     print_report(report)
-    if rejects is not None:
-        rows = sum(t.set_aside for t in report.tables)
+    for file in dict.fromkeys(files.values()):
+        rows = sum(t.set_aside for t in report.tables if files.get(t.table) == file)
         say(
-            Text("{rows:,} rows set aside are in {file}.", "已将被搁置的 {rows:,} 行写入 {file}。").format(
-                rows=rows, file=rejects
+            Text("All {rows} rows that were set aside are in {file}.", "被搁置的全部 {rows} 行见 {file}。").format(
+                rows=f"{rows:,}", file=file
             )
         )
 
 
-def write_rejections(facts: Facts, file: Path) -> None:
-    """Write every row that was set aside to a CSV file: table, file, line, column, value, reason."""
-    with atomic_file(file) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as target:
-        writer = csv.writer(target)
-        writer.writerow(("table", "file", "line", "column", "value", "reason"))
-        for name in facts.readings:
-            for r in rejected(facts, name):
-                writer.writerow((r.table, r.file, r.line, r.column, r.value, here(r.reason)))
+def _write_rejects(facts: Facts, file: Path | None) -> dict[str, Path]:
+    """Write what was set aside to the file that was asked for, or to the project's own folder if that can be written."""
+    if file is not None:
+        write_rejects_file(facts, facts.readings, file)
+        return dict.fromkeys(facts.readings, file)
+    try:
+        return write_rejects(facts, rejects_folder(facts.project))
+    except StorageError as fault:
+        typer.echo(here(fault.text), err=True)
+        return {}
 
 
 def print_report(report: CheckReport) -> None:

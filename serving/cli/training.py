@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the libraries behind training load slowly; --help must not 
 MODEL_NAMES: dict[str, Text] = {
     "xgboost": Text("XGBoost", "XGBoost 提升树"),
     "logistic": Text("logistic regression", "逻辑回归"),
+    "blend": Text("mean of both", "两者的均值"),
     "base_rate": Text("baseline: base rate", "基线：总体流失率"),
     "recency": Text("baseline: recency", "基线：最近购买时间"),
     "number_of_purchases": Text("baseline: number of purchases", "基线：购买次数"),
@@ -156,6 +157,13 @@ def _verdict(result: "Training") -> Text:
             "Version {version} ({model}) serves from now on; MLflow run {run}.",
             "版本 {version}（{model}）现已启用；MLflow 运行 {run}。",
         ).format(**values)
+    if not result.certificate.passed:
+        from training.leakage.certify import refusal
+
+        return Text(
+            "Version {version} ({model}) was recorded but does not serve: {why} MLflow run {run}.",
+            "版本 {version}（{model}）已记录但未启用：{why}MLflow 运行 {run}。",
+        ).format(**values, why=refusal(result.certificate))
     return Text(
         "Version {version} ({model}) was recorded but does not serve: on the last cut-off it is no better than a"
         " baseline (log-loss). MLflow run {run}.",

@@ -65,9 +65,14 @@ def by_customer(table: pa.Table) -> dict[str, Values]:
 
 def values_by_hand(folder: Path, as_of: str, timezone: str = "UTC", **tables: str) -> dict[str, Values]:
     """Every customer's features at ``as_of``, from tables drawn by hand and read as a user's files are."""
+    return values_each(folder, [as_of], timezone, **tables)[0]
+
+
+def values_each(folder: Path, as_of: Sequence[str], timezone: str = "UTC", **tables: str) -> list[dict[str, Values]]:
+    """The same at one cut-off after the other, each computed alone."""
     project = write_by_hand(folder, timezone, **tables)
     with open_facts(project) as facts:
-        return by_customer(snapshot(facts, [instant(as_of, project)]))
+        return [by_customer(snapshot(facts, [instant(day, project)])) for day in as_of]
 
 
 def contract_columns(table: Table) -> tuple[Column, ...]:

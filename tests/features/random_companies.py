@@ -60,30 +60,73 @@ ROWS: dict[str, dict[str, Strategy]] = {
         "closed_at": maybe,
         "known_at": maybe,
     },
-    "customers": {"acquired_at": maybe, "known_at": maybe},
+    "customers": {
+        "acquired_at": maybe,
+        "industry": st.sampled_from([None, "steel", "wood"]),
+        "size": st.sampled_from([None, "large"]),
+        "credit_limit": st.sampled_from([None, 0.0, 100.0, 250.5]),
+        "tier": st.sampled_from([None, "A", "B"]),
+        "valid_from": maybe,
+        "valid_to": maybe,
+        "known_at": maybe,
+    },
+    "subscriptions": {
+        "customer_id": customers,
+        "started_at": moments,
+        "ended_at": maybe,
+        "plan": st.sampled_from([None, "basic", "gold"]),
+        "amount": st.none() | money,
+        "known_at": maybe,
+    },
+    "treatments": {
+        "customer_id": customers,
+        "at": moments,
+        "action": st.sampled_from(["call", "discount"]),
+        "arm": st.sampled_from(["treated", "control", "对照组"]),
+        "known_at": maybe,
+    },
+    "financials": {
+        "customer_id": customers,
+        "as_of": moments,
+        "current_assets": st.none() | money,
+        "inventory": st.none() | money,
+        "current_liabilities": st.sampled_from([None, 0.0, 30.0]),
+        "total_debt": st.sampled_from([None, 0.0, 70.0]),
+        "tangible_net_worth": st.none() | money,
+        "revenue": st.none() | money,
+        "net_income": st.none() | money,
+        "known_at": maybe,
+    },
 }
 
 IDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "invoices": ("invoice_id", INVOICES),
     "customers": ("customer_id", (*CUSTOMERS, "d")),
 }
-"""Tables with a key: its column and the ids, each for one row."""
+"""Tables with a key: its column and the ids. Each is for one row, or for some that begin to hold at different times."""
 
 
 def _rows(table: str, least: int, most: int) -> Strategy:
+    row = st.fixed_dictionaries(ROWS[table])
     if table not in IDS:
-        return st.lists(st.fixed_dictionaries(ROWS[table]), min_size=least, max_size=most)
+        return st.lists(row, min_size=least, max_size=most)
     key, ids = IDS[table]
-    return st.lists(st.fixed_dictionaries(ROWS[table]), min_size=len(ids), max_size=len(ids)).map(
-        lambda rows: [{key: name, **row} for name, row in zip(ids, rows, strict=True)]
+    of_each = st.lists(
+        row, min_size=1, max_size=3 if table == "customers" else 1, unique_by=lambda r: r.get("valid_from")
+    )
+    return st.tuples(*(of_each for _ in ids)).map(
+        lambda found: [{key: name, **row} for name, rows in zip(ids, found, strict=True) for row in rows]
     )
 
 
-companies: Strategy = st.fixed_dictionaries({table: _rows(table, 6, 14) for table in ROWS})
+ROWS_OF: dict[str, Strategy] = {table: _rows(table, 6, 14) for table in ROWS}
+"""The rows of each table."""
+
+companies: Strategy = st.fixed_dictionaries(ROWS_OF)
 """Companies with all tables that features read; times are naive and in UTC."""
 
 
 def is_known(table: str, row: Row, as_of: datetime) -> bool:
-    """Whether a fact has happened and is known strictly before ``as_of``; one without a time always is."""
-    times = (row.get(TABLES[table].occurred_at or ""), row.get("known_at"))
+    """Whether a fact has happened, holds and is known strictly before ``as_of``; one without a time always is."""
+    times = (row.get(TABLES[table].occurred_at or ""), row.get("valid_from"), row.get("known_at"))
     return all(time < as_of for time in times if time is not None)

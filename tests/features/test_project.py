@@ -138,11 +138,13 @@ def test_each_mistake_is_said_in_one_sentence_with_what_is_right(tmp_path: Path,
         ),
         (
             "margin = 5",
-            'margin: expected a column\'s name in quotes, { sql = "…" }, or { column = "…", format = "…" }; got 5.',
+            'margin: expected a column\'s name in quotes, { sql = "…" }, { column = "…", format = "…" } for times, or '
+            '{ column = "…", decimal = "," } for numbers; got 5.',
         ),
         (
             'margin = { sql = "a", column = "b", format = "c" }',
-            'margin: expected a column\'s name in quotes, { sql = "…" }, or { column = "…", format = "…" }; '
+            'margin: expected a column\'s name in quotes, { sql = "…" }, { column = "…", format = "…" } for times, or '
+            '{ column = "…", decimal = "," } for numbers; '
             "got sql, column, format.",
         ),
     ],

@@ -3,7 +3,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from features.errors import ProjectError
+from features.errors import FactsError, ProjectError
 from features.project import FormattedColumn, Project, SqlColumn, load_project
 from features.proposal import Proposal, propose
 from features.sources import open_facts
@@ -54,7 +54,6 @@ def test_an_online_shops_export_is_recognised(tmp_path: Path) -> None:
     [
         (["13/01/2024", "01/02/2024"], "%d/%m/%Y", "day first"),
         (["01/13/2024", "01/02/2024"], "%m/%d/%Y", "month first"),
-        (["01/02/2024", "03/04/2024"], "%d/%m/%Y", "AMBIGUOUS: no day above 12, so %m/%d/%Y fits as well"),
         (["31.01.2024 08:30", "01.02.2024 23:59"], "%d.%m.%Y %H:%M", "written as"),
         (["2024年1月31日", "2024年2月1日"], "%Y年%m月%d日", "written as"),
         (["13/01/24", "01/02/24"], "%d/%m/%y", "day first"),
@@ -62,15 +61,31 @@ def test_an_online_shops_export_is_recognised(tmp_path: Path) -> None:
         (["20240131", "20240201"], None, "by its name"),
     ],
 )
-def test_the_format_of_dates_is_found_or_said_to_be_ambiguous(
-    tmp_path: Path, dates: list[str], format_: str | None, why: str
-) -> None:
+def test_the_format_of_dates_is_found(tmp_path: Path, dates: list[str], format_: str | None, why: str) -> None:
     rows = "".join(f"1,{d},5.5\n" for d in dates)
     (tmp_path / "orders.csv").write_text("customer_id,order_date,amount\n" + rows, encoding="utf-8")
     project, read = loaded(tmp_path)
     source = project.tables["orders"].columns["ordered_at"]
     assert source == ("order_date" if format_ is None else FormattedColumn(column="order_date", format=format_))
     assert why in explained(propose(tmp_path), "orders.ordered_at")
+    assert read == {"orders": (2, 0)}
+
+
+def test_dates_that_may_begin_with_day_or_month_are_left_to_the_reader_and_refused_until_then(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("customer_id,order_date,amount\n1,01/02/2024,5.5\n1,03/04/2024,5.5\n")
+    said = explained(propose(tmp_path), "orders.ordered_at")
+    assert said.startswith('orders.ordered_at = "order_date": by its name; AMBIGUOUS: no day above 12')
+    assert 'format = "%d/%m/%Y" } or format = "%m/%d/%Y"' in said
+    with pytest.raises(FactsError, match=r'Say which: ordered_at = .* format = "%d/%m/%Y" } or format = "%m/%d/%Y"'):
+        loaded(tmp_path)
+
+
+def test_other_dates_of_the_file_tell_whether_the_day_stands_first(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,order_date,amount,delivery_date\n1,01/02/2024,5.5,13/02/2024\n1,03/04/2024,5.5,05/04/2024\n"
+    )
+    project, read = loaded(tmp_path)
+    assert project.tables["orders"].columns["ordered_at"] == FormattedColumn(column="order_date", format="%d/%m/%Y")
     assert read == {"orders": (2, 0)}
 
 
@@ -159,7 +174,7 @@ def test_parquet_and_names_that_need_quotes_are_proposed(tmp_path: Path) -> None
 
 def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_the_others(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("customer_id,order_date,amount\n1,2024-01-01,5\n")
-    (tmp_path / "old.csv").write_bytes("客户\n".encode("gbk"))
+    (tmp_path / "old.csv").write_bytes("Käufer\n".encode("cp1252"))
     (tmp_path / "broken.parquet").write_bytes(b"no parquet")
     proposal = propose(tmp_path)
     assert "is not UTF-8 text" in explained(proposal, "old.csv is not used")

@@ -38,8 +38,8 @@ def test_init_then_check_leads_from_a_folder_to_a_report(shop: Path) -> None:
     assert "✓ churn risk" in checked.stdout
     with (shop / "rejects.csv").open(encoding="utf-8-sig") as rejects:
         assert list(csv.reader(rejects)) == [
-            ["table", "file", "line", "column", "value", "reason"],
-            ["orders", "orders.csv", "4", "customer_id", "", "customer_id is missing"],
+            ["table", "file", "line", "column", "value", "reason", "原因"],
+            ["orders", "orders.csv", "4", "customer_id", "", "customer_id is missing", "缺少 customer_id"],
         ]
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from features.catalogue import catalogue_hash
 from features.errors import AsOfError, ModelError, NotEnoughDataError, ProjectError
+from features.own_features import all_features
 from features.project import load_project
 from features.sources import open_facts
 from tests.training.companies import company, utc
 from training.dataset import (
     LABEL,
+    NOT_LEARNT_FROM,
     active_rows,
     active_snapshots,
     check_as_of,
@@ -156,6 +158,15 @@ def test_a_project_without_orders_is_refused(tmp_path: Path) -> None:
         training_features(facts)
     assert "learnt from orders, and the project gives none (it gives panel)" in refused.value.text.en
     assert "需要订单数据" in refused.value.text.zh
+
+
+def test_the_time_of_the_year_and_spend_told_twice_are_known_but_not_learnt_from(tmp_path: Path) -> None:
+    with open_facts(company(tmp_path, ORDERS)) as facts:
+        learnt = [feature.name for feature in training_features(facts)]
+        known = [feature.name for feature in all_features(facts)]
+    assert NOT_LEARNT_FROM == ("season_sin", "season_cos", "bought_90d", "bought_180d", "bought_365d", "bought_total")
+    assert set(NOT_LEARNT_FROM) <= set(known)
+    assert learnt == [name for name in known if name not in NOT_LEARNT_FROM]
 
 
 def stored_model(features: tuple[str, ...], fingerprint: str) -> StoredModel:

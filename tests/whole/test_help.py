@@ -8,7 +8,7 @@ import pytest
 
 from tests.whole.company import environment, retinue
 
-COMMANDS = ("init", "check", "features", "train", "evaluate", "score", "serve", "demo")
+COMMANDS = ("init", "check", "features", "leakage", "train", "evaluate", "score", "serve", "demo", "simulate")
 
 
 def test_the_overview_lists_exactly_the_commands() -> None:

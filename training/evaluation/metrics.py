@@ -102,6 +102,31 @@ def _auc(left: NDArray[np.number], stayed: NDArray[np.number]) -> float:
     return float(left @ (np.cumsum(stayed) - stayed / 2) / (left.sum() * stayed.sum()))
 
 
+def auc_gain(churned: NDArray[np.int64], probability: Floats, baseline: Floats | None = None) -> tuple[float, float]:
+    """How much higher the AUC is than the baseline's (without one: than 0), and the standard error over customers.
+
+    Both rank the same customers, which the error takes into account; DeLong, DeLong and Clarke-Pearson 1988.
+    """
+    left, stayed = _placements(churned, probability)
+    if baseline is not None:
+        left_before, stayed_before = _placements(churned, baseline)
+        left, stayed = left - left_before, stayed - stayed_before
+    return float(left.mean()), float(np.sqrt(left.var(ddof=1) / len(left) + stayed.var(ddof=1) / len(stayed)))
+
+
+def _placements(churned: NDArray[np.int64], probability: Floats) -> tuple[Floats, Floats]:
+    """For each who left, the share of those who stayed with a lower probability, ties by half; and the reverse."""
+    left, stayed = probability[churned == 1], probability[churned == 0]
+    return _share_below(stayed, left), 1 - _share_below(left, stayed)
+
+
+def _share_below(values: Floats, borders: Floats) -> Floats:
+    """For each border the share of values below it, equal ones by half."""
+    ordered = np.sort(values)
+    places = ordered.searchsorted(borders, "left") + ordered.searchsorted(borders, "right")
+    return np.asarray(places / (2 * len(values)), dtype=np.float64)
+
+
 def log_loss_gain(churned: NDArray[np.int64], probability: Floats, baseline: Floats) -> tuple[float, float]:
     """How much lower the log-loss is than the baseline's, in nats a row, and the standard error of that difference."""
     gains = _losses(churned, baseline) - _losses(churned, probability)

@@ -1,4 +1,4 @@
-"""The candidates for a churn model: boosted trees and a logistic regression, both explained in log-odds.
+"""The candidates for a churn model: boosted trees, a logistic regression, and both together; explained in log-odds.
 
 Each predicts the log-odds of staying silent and splits them exactly into one contribution per feature. Both are kept
 without pickle: trees in XGBoost's own format, the regression as JSON.
@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 MOST_ROUNDS = 300
 PATIENCE_ROUNDS = 20
 MOST_LOGISTIC_ROWS = 100_000
+LEAST_KNOWN_SHARE = 0.1
+"""What fewer rows than this have is too new in the data for a regression: everybody may have it by the next cut-off."""
+
 ROWS_PER_THREAD = 500_000
 
 XGBOOST_PARAMETERS: dict[str, object] = {
@@ -36,9 +39,11 @@ XGBOOST_PARAMETERS: dict[str, object] = {
     "lambda": 5,
 }
 
-# Where the practice is sure of the sign: longer silence never lowers the risk, more purchases never raise it.
+# Where the practice is sure of the sign: longer silence never lowers the risk, more purchases never raise it. Change
+# against the own habit is left free: who has just bought far more than usual may be stocked up.
 MONOTONE: dict[str, int] = {
     "days_since_last_purchase": 1,
+    "days_since_last_purchase_place": 1,
     "days_since_second_last_purchase": 1,
     "current_gap_ratio": 1,
     "current_gap_rank": 1,
@@ -49,6 +54,7 @@ MONOTONE: dict[str, int] = {
     "purchase_days_365d": -1,
     "purchase_days_total": -1,
     "complaints_open": 1,
+    "complaints_90d": 1,
     "complaints_180d": 1,
 }
 
@@ -139,7 +145,8 @@ class LogisticChurn:
     """Logistic regression on squashed, standardised features with an indicator for each one that can be missing.
 
     Skewed non-negative features enter as log(1 + x), a missing value as the median, and values beyond the range seen
-    in training by more than half of it are held there, so that no customer is extrapolated without bound.
+    in training by more than half of it are held there, so that no customer is extrapolated without bound. Features
+    that are missing nearly everywhere have no weight.
     """
 
     kind: ClassVar[str] = "logistic"
@@ -174,7 +181,7 @@ class LogisticChurn:
         }
         empty = {"weight": np.zeros(len(features)), "missing_weight": np.zeros(len(features)), "bias": np.zeros(1)}
         model = cls(tuple(features), {k: list(v) for k, v in {**shape, **empty}.items()})
-        design = np.hstack(model._design(frame))
+        design = np.hstack(model._design(frame)) * np.tile(known.mean(axis=0) >= LEAST_KNOWN_SHARE, 2)
         with threadpool_limits(1):  # see _parameters: matrices as small as these are no work for two
             fitted = LogisticRegression(C=0.05, max_iter=1000).fit(design, churned)
         model.parameters["weight"], model.parameters["missing_weight"] = np.split(fitted.coef_[0], 2)
@@ -210,6 +217,34 @@ class LogisticChurn:
         return cls(features, json.loads((directory / "logistic.json").read_text()))
 
 
+class BlendChurn:
+    """The mean of boosted trees and regression, in log-odds: their errors differ, and the regression drifts less."""
+
+    kind: ClassVar[str] = "blend"
+
+    def __init__(self, trees: XGBoostChurn, regression: LogisticChurn) -> None:
+        self.parts = (trees, regression)
+        self.features = trees.features
+
+    def log_odds(self, frame: pd.DataFrame) -> Floats:
+        """See ChurnModel."""
+        return np.asarray(np.mean([part.log_odds(frame) for part in self.parts], axis=0))
+
+    def contributions(self, frame: pd.DataFrame) -> Floats:
+        """See ChurnModel; the mean of what the two say, as exact as they are."""
+        return np.asarray(np.mean([part.contributions(frame) for part in self.parts], axis=0))
+
+    def save(self, directory: Path) -> None:
+        """See ChurnModel; the files of both."""
+        for part in self.parts:
+            part.save(directory)
+
+    @classmethod
+    def load(cls, directory: Path, features: tuple[str, ...]) -> Self:
+        """See ChurnModel."""
+        return cls(XGBoostChurn.load(directory, features), LogisticChurn.load(directory, features))
+
+
 def _skewed(values: Floats, known: NDArray[np.bool_]) -> Floats:
     """1 for features without negative values that exceed 5 (counts, days, money), else 0."""
     inside = np.where(known, values, 0.0)
@@ -220,7 +255,8 @@ def _squash(values: Floats, skewed: Floats) -> Floats:
     return np.asarray(np.where(skewed > 0, np.log1p(np.maximum(values, 0)), values))
 
 
-KINDS: dict[str, type[XGBoostChurn] | type[LogisticChurn]] = {
+KINDS: dict[str, type[XGBoostChurn] | type[LogisticChurn] | type[BlendChurn]] = {
     XGBoostChurn.kind: XGBoostChurn,
     LogisticChurn.kind: LogisticChurn,
+    BlendChurn.kind: BlendChurn,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 
 from training.dataset import LABEL, RECENCY
 from training.models.calibration import Calibrator
-from training.models.churn import ChurnModel, LogisticChurn, XGBoostChurn, boost_until_flat
+from training.models.churn import BlendChurn, ChurnModel, LogisticChurn, XGBoostChurn, boost_until_flat
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -36,8 +37,49 @@ class Fitted:
         return self.calibrator.probability(self.model.log_odds(frame))
 
 
+Model = TypeVar("Model", bound=ChurnModel, covariant=True)
+
+
+@dataclass(frozen=True)
+class _Trained(Generic[Model]):
+    """A model of all rows, and what models of the other folds say of each fold's held-out rows (log-odds)."""
+
+    model: Model
+    held_out: Floats
+    rounds: int | None = None
+
+
 def fit_xgboost(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
     """Boosted trees: the number of rounds and the calibrator come from held-out customers at the latest cut-offs."""
+    return _calibrated(_trees(frame, features, seed), frame, seed)
+
+
+def fit_logistic(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+    """Logistic regression with a calibrator from held-out customers at the latest cut-offs."""
+    return _calibrated(_regression(frame, features), frame, seed)
+
+
+def fit_blend(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+    """The mean of both, with a calibrator of its own."""
+    return _calibrated(_blend(_trees(frame, features, seed), _regression(frame, features)), frame, seed)
+
+
+CANDIDATES: dict[str, Callable[[pd.DataFrame, Sequence[str], int], Fitted]] = {
+    "xgboost": fit_xgboost,
+    "logistic": fit_logistic,
+    "blend": fit_blend,
+}
+
+
+def fit_candidates(frame: pd.DataFrame, features: Sequence[str], seed: int) -> dict[str, Fitted]:
+    """Every candidate as `CANDIDATES` fits it, without fitting twice what two of them share."""
+    trees, regression = _trees(frame, features, seed), _regression(frame, features)
+    blend = _blend(trees, regression)
+    trained: dict[str, _Trained[ChurnModel]] = {"xgboost": trees, "logistic": regression, "blend": blend}
+    return {kind: _calibrated(trained[kind], frame, seed) for kind in CANDIDATES}
+
+
+def _trees(frame: pd.DataFrame, features: Sequence[str], seed: int) -> _Trained[XGBoostChurn]:
     churned, names = _churned(frame), list(features)
     values, folds = frame[names], _folds(frame)
     runs = Parallel(n_jobs=-1, prefer="threads")(
@@ -51,23 +93,21 @@ def fit_xgboost(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitt
         for (booster, _), (_, out) in zip(runs, folds, strict=True)
     ]
     model = XGBoostChurn.fit(values, churned, names, rounds, seed)
-    return _calibrated(model, frame.iloc[_held_out_rows(folds)], held_out, seed, rounds)
+    return _Trained(model, np.concatenate(held_out).astype(np.float64), rounds)
 
 
-def fit_logistic(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
-    """Logistic regression with a calibrator from held-out customers at the latest cut-offs."""
-    churned, folds = _churned(frame), _folds(frame)
+def _regression(frame: pd.DataFrame, features: Sequence[str]) -> _Trained[LogisticChurn]:
+    churned = _churned(frame)
     held_out = [
-        LogisticChurn.fit(frame.iloc[fit], churned[fit], features).log_odds(frame.iloc[out]) for fit, out in folds
+        LogisticChurn.fit(frame.iloc[fit], churned[fit], features).log_odds(frame.iloc[out])
+        for fit, out in _folds(frame)
     ]
-    model = LogisticChurn.fit(frame, churned, features)
-    return _calibrated(model, frame.iloc[_held_out_rows(folds)], held_out, seed)
+    return _Trained(LogisticChurn.fit(frame, churned, features), np.concatenate(held_out))
 
 
-CANDIDATES: dict[str, Callable[[pd.DataFrame, Sequence[str], int], Fitted]] = {
-    "xgboost": fit_xgboost,
-    "logistic": fit_logistic,
-}
+def _blend(trees: _Trained[XGBoostChurn], regression: _Trained[LogisticChurn]) -> _Trained[BlendChurn]:
+    model = BlendChurn(trees.model, regression.model)
+    return _Trained(model, (trees.held_out + regression.held_out) / 2, trees.rounds)
 
 
 def baseline_probabilities(frame: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
@@ -85,12 +125,12 @@ def _probability(model: LogisticChurn, frame: pd.DataFrame) -> Floats:
     return np.asarray(1 / (1 + np.exp(-model.log_odds(frame))), dtype=np.float64)
 
 
-def _calibrated(
-    model: ChurnModel, held_out_rows: pd.DataFrame, held_out: list[Floats], seed: int, rounds: int | None = None
-) -> Fitted:
-    log_odds, churned = np.concatenate(held_out).astype(np.float64), _churned(held_out_rows).astype(np.int64)
-    calibrator = Calibrator.fit(log_odds, churned, seed, held_out_rows["customer_id"])
-    return Fitted(model, calibrator, float(log_loss(churned, calibrator.probability(log_odds))), rounds)
+def _calibrated(trained: _Trained[ChurnModel], frame: pd.DataFrame, seed: int) -> Fitted:
+    rows = frame.iloc[_held_out_rows(_folds(frame))]
+    churned = _churned(rows).astype(np.int64)
+    calibrator = Calibrator.fit(trained.held_out, churned, seed, rows["customer_id"])
+    loss = float(log_loss(churned, calibrator.probability(trained.held_out)))
+    return Fitted(trained.model, calibrator, loss, trained.rounds)
 
 
 def _folds(frame: pd.DataFrame) -> list[tuple[Rows, Rows]]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from features.simulation.company import Company
-from features.simulation.departures import leaving_days, leaving_rate, mood
+from features.simulation.departures import leaving_days, leaving_rate, leaving_thresholds, mood
 from features.simulation.simulate import simulate
 from tests.features.simulation.people import COMPANY, complaints, orders, plain_customers
 
@@ -43,9 +43,29 @@ def test_trouble_raises_the_rate_of_leaving_step_by_step() -> None:
 
 
 def test_a_constant_rate_of_leaving_makes_exponential_stays() -> None:
-    days = leaving_days(np.random.default_rng(2), np.full((20_000, 60), 0.004))
+    thresholds = leaving_thresholds(np.random.default_rng(2), 20_000)
+    days = leaving_days(thresholds, np.full((20_000, 60), 0.004))
     assert np.mean(days < 100) == pytest.approx(1 - np.exp(-0.4), abs=0.01)
     assert np.mean(np.isinf(days)) == pytest.approx(np.exp(-0.004 * 420), abs=0.01)
+
+
+def test_who_leaves_does_so_when_the_summed_rate_passes_the_threshold() -> None:
+    rate = np.array([[0.0, 0.01, 0.02], [0.0, 0.01, 0.02], [0.0, 0.01, 0.02]])
+    days = leaving_days(np.array([0.035, 0.14, 0.21001]), rate)
+    np.testing.assert_allclose(days, [7 + 3.5, 14 + 3.5, np.inf])
+
+
+def test_a_mood_goes_on_from_a_week_as_if_it_had_not_been_interrupted() -> None:
+    bought = orders(*((0, day, 100.0, late) for day, late in ((1.5, 9.0), (16.5, 3.0), (30.5, 12.0))))
+    grudges = complaints((0, 5.0, 30.0), (0, 12.0, 60.0), (0, 33.0, 50.0))
+    whole = mood(COMPANY, 1, 12, bought, grudges)
+    later = mood(COMPANY, 1, 8, bought, grudges, whole.of(4))
+    np.testing.assert_array_equal(later.grudge, whole.grudge[:, 4:])
+    np.testing.assert_array_equal(later.late_weeks, whole.late_weeks[:, 4:])
+    people = plain_customers(1)
+    np.testing.assert_array_equal(
+        leaving_rate(COMPANY, people, later)[:, 1:], leaving_rate(COMPANY, people, whole)[:, 5:]
+    )
 
 
 @pytest.mark.parametrize("cause", ["complaint_leaving_factor", "late_week_leaving_factor", "trouble_leaving_factor"])

@@ -1,8 +1,9 @@
 import numpy as np
 import pyarrow as pa
 
+from features.simulation.departures import mood
 from features.simulation.purchases import Purchases
-from features.simulation.truth import _gap_longer_than, true_silence
+from features.simulation.truth import _gap_longer_than, outlook, true_silence
 from tests.features.simulation.people import COMPANY, complaints, orders, plain_customers
 
 
@@ -44,12 +45,12 @@ def test_truth_never_looks_at_orders_after_the_cut_off() -> None:
     people, never = plain_customers(1), np.array([np.inf])
     before = [(0, 10.5, 100.0, 14.0), (0, 30.5, 100.0, 0.0)]
     after = [(0, 61.5, 100.0, 14.0), (0, 75.5, 100.0, 14.0)]
-    said = [
-        true_silence(
-            COMPANY, people, Purchases(orders(*rows), np.array([-5.0])), complaints(), never, 60, 90
-        ).probability[0]
-        for rows in (before, before + after)
-    ]
+    said = []
+    for rows in (before, before + after):
+        purchases = Purchases(orders(*rows), np.array([-5.0]))
+        felt = mood(COMPANY, 1, 30, purchases.orders, complaints())
+        ahead = outlook(COMPANY, people, purchases, complaints(), felt, 60, np.array([0]))
+        said.append(true_silence(people, ahead, never, 60).probability[0])
     assert said[0] == said[1]
     assert 0 < said[0] < 1
 

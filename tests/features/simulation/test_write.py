@@ -6,7 +6,8 @@ import pytest
 
 from features.errors import FactsError, StorageError
 from features.simulation.company import Company
-from features.simulation.simulate import TABLES, simulate
+from features.simulation.plan import TABLES
+from features.simulation.simulate import simulate
 from features.simulation.write import months_before, write_company
 from features.text import Text
 
@@ -60,9 +61,11 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_months_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FactsError, match="at least one month; got 0"):
-        write_company(tmp_path / "company", 9, 20, 0)
+@pytest.mark.parametrize("months", [0, 241])
+def test_no_months_and_too_many_are_refused(tmp_path: Path, months: int) -> None:
+    with pytest.raises(FactsError, match=f"1 to 240 months; got {months}"):
+        write_company(tmp_path / "company", 9, 20, months)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_months_are_counted_back_over_the_year() -> None:

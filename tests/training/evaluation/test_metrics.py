@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from training.evaluation.metrics import (
+    auc_gain,
     auc_interval,
     calibration_error,
     evaluate,
@@ -125,3 +126,27 @@ def test_the_interval_of_the_auc_narrows_with_the_number_of_customers() -> None:
         return high - low
 
     assert width(2_000) < width(200) / 2
+
+
+def test_the_auc_and_its_error_of_four_customers_by_hand() -> None:
+    churned, probability = arrays([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    auc, error = auc_gain(churned, probability)
+    assert auc == 0.75
+    # Those who left rank above 1/2 and 1 of those who stayed; of those who left, 1 and 1/2 rank above these.
+    assert error == pytest.approx(np.sqrt(np.var([0.5, 1], ddof=1) / 2 + np.var([1, 0.5], ddof=1) / 2))
+
+
+def test_equal_probabilities_count_by_half_in_the_auc() -> None:
+    assert auc_gain(*arrays([0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5])) == (0.5, 0.0)
+
+
+def test_a_ranking_gains_nothing_over_the_same_ranking_and_is_sure_of_it() -> None:
+    churned, probability = arrays([0, 0, 1, 1, 0, 1], [0.1, 0.4, 0.35, 0.8, 0.2, 0.2])
+    assert auc_gain(churned, probability, probability / 2) == (0.0, 0.0)
+
+
+def test_the_gain_over_a_baseline_is_the_difference_of_the_two_aucs() -> None:
+    churned, better = arrays([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
+    gain, error = auc_gain(churned, better, np.asarray([0.1, 0.4, 0.35, 0.8]))
+    assert gain == 0.25
+    assert error == pytest.approx(np.sqrt(np.var([0.5, 0], ddof=1) / 2 + np.var([0, 0.5], ddof=1) / 2))

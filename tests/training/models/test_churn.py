@@ -12,6 +12,7 @@ from training.models.churn import (
     KINDS,
     MONOTONE,
     ROWS_PER_THREAD,
+    BlendChurn,
     ChurnModel,
     LogisticChurn,
     XGBoostChurn,
@@ -19,15 +20,14 @@ from training.models.churn import (
 )
 
 ROWS = learnable(1_200)
-BOTH = pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+EVERY_KIND = pytest.mark.parametrize("kind", ["xgboost", "logistic", "blend"])
 
 
 def fitted(rows: pd.DataFrame, features: tuple[str, ...] = FEATURES) -> dict[str, ChurnModel]:
     churned = rows["churned"].to_numpy(dtype=np.float64)
-    return {
-        "xgboost": XGBoostChurn.fit(rows, churned, features, rounds=25, seed=1),
-        "logistic": LogisticChurn.fit(rows, churned, features),
-    }
+    trees = XGBoostChurn.fit(rows, churned, features, rounds=25, seed=1)
+    regression = LogisticChurn.fit(rows, churned, features)
+    return {"xgboost": trees, "logistic": regression, "blend": BlendChurn(trees, regression)}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def bias(model: ChurnModel) -> float:
     return float(model.log_odds(row)[0] - model.contributions(row).sum())
 
 
-@BOTH
+@EVERY_KIND
 def test_contributions_and_one_bias_add_up_to_the_log_odds(models: dict[str, ChurnModel], kind: str) -> None:
     model = models[kind]
     contributions = model.contributions(ROWS)
@@ -49,18 +49,18 @@ def test_contributions_and_one_bias_add_up_to_the_log_odds(models: dict[str, Chu
     assert model.log_odds(ROWS) == pytest.approx(contributions.sum(axis=1) + bias(model), abs=1e-4)
 
 
-@BOTH
+@EVERY_KIND
 def test_contributions_are_measured_from_the_average_customer(models: dict[str, ChurnModel], kind: str) -> None:
     assert models[kind].contributions(ROWS).mean(axis=0) == pytest.approx(np.zeros(len(FEATURES)), abs=0.02)
 
 
-@BOTH
+@EVERY_KIND
 def test_a_model_finds_what_is_there_to_be_found(models: dict[str, ChurnModel], kind: str) -> None:
     new = learnable(1_200, seed=1)
     assert roc_auc_score(new["churned"], models[kind].log_odds(new)) > 0.75
 
 
-@BOTH
+@EVERY_KIND
 def test_a_saved_model_predicts_the_same_to_the_last_bit(
     models: dict[str, ChurnModel], kind: str, tmp_path: Path
 ) -> None:
@@ -70,26 +70,26 @@ def test_a_saved_model_predicts_the_same_to_the_last_bit(
     assert (loaded.contributions(ROWS) == models[kind].contributions(ROWS)).all()
 
 
-@BOTH
+@EVERY_KIND
 def test_other_columns_and_another_order_of_columns_change_nothing(models: dict[str, ChurnModel], kind: str) -> None:
     turned = ROWS[list(FEATURES)[::-1]].assign(something_else=1.0)
     assert (models[kind].log_odds(turned) == models[kind].log_odds(ROWS)).all()
 
 
-@BOTH
+@EVERY_KIND
 def test_a_missing_column_is_refused_by_its_name(models: dict[str, ChurnModel], kind: str) -> None:
     with pytest.raises(KeyError, match="gap_mean_days"):
         models[kind].log_odds(ROWS.drop(columns="gap_mean_days"))
 
 
-@BOTH
+@EVERY_KIND
 def test_a_customer_of_whom_nothing_is_known_gets_a_finite_answer(models: dict[str, ChurnModel], kind: str) -> None:
     unknown = pd.DataFrame([[np.nan] * len(FEATURES)], columns=list(FEATURES))
     assert np.isfinite(models[kind].log_odds(unknown)).all()
     assert np.isfinite(models[kind].contributions(unknown)).all()
 
 
-@BOTH
+@EVERY_KIND
 def test_a_feature_that_nobody_has_or_that_never_varies_carries_no_weight(kind: str) -> None:
     rows = ROWS.assign(never=np.nan, always=3.0)
     model = fitted(rows, (*FEATURES, "never", "always"))[kind]
@@ -104,6 +104,21 @@ def test_longer_silence_never_lowers_the_risk_and_more_purchases_never_raise_it(
         steps = np.diff(np.array(answers), axis=0) * sign
         assert (steps >= -1e-6).all()
         assert (steps > 0.01).any()
+
+
+def test_trees_and_regression_together_say_the_mean_of_the_two(models: dict[str, ChurnModel]) -> None:
+    trees, regression, blend = (models[kind].log_odds(ROWS) for kind in ("xgboost", "logistic", "blend"))
+    assert blend == pytest.approx((trees + regression) / 2)
+
+
+def test_a_regression_learns_nothing_from_what_hardly_anybody_has_yet() -> None:
+    told = ROWS["churned"] * 2.0 - 1
+    for share, learnt in ((0.05, False), (0.5, True)):
+        rows = ROWS.assign(new=told.where(np.random.default_rng(0).random(len(ROWS)) < share))
+        model = fitted(rows, (*FEATURES, "new"))["logistic"]
+        contributions = model.contributions(rows.assign(new=told))[:, -1]
+        assert bool(np.abs(contributions).max() > 0.5) is learnt
+        assert learnt or not contributions.any()
 
 
 def test_the_signs_that_are_held_are_those_of_features_of_the_catalogue() -> None:

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from tests.training.companies import FEATURES, learnable
-from training.models.fitting import CANDIDATES, Fitted, _folds, baseline_probabilities, latest_rows
+from training.models.fitting import CANDIDATES, Fitted, _folds, baseline_probabilities, fit_candidates, latest_rows
 
 ROWS, NEW = learnable(1_200), learnable(400, seed=1)
 
@@ -37,8 +37,17 @@ def test_probabilities_are_calibrated_on_customers_that_nobody_saw(fitted: dict[
     assert probability.mean() == pytest.approx(NEW["churned"].mean(), abs=0.06)
 
 
+def test_all_candidates_at_once_are_the_same_as_one_by_one(fitted: dict[str, Fitted]) -> None:
+    at_once = fit_candidates(ROWS, FEATURES, 1)
+    assert list(at_once) == list(CANDIDATES)
+    for kind, one in fitted.items():
+        assert (at_once[kind].probability(NEW) == one.probability(NEW)).all()
+        assert at_once[kind].held_out_log_loss == one.held_out_log_loss
+
+
 def test_the_number_of_rounds_is_found_and_kept(fitted: dict[str, Fitted]) -> None:
     assert 1 < (fitted["xgboost"].rounds or 0) < 300
+    assert fitted["blend"].rounds == fitted["xgboost"].rounds
     assert fitted["logistic"].rounds is None
 
 

@@ -59,7 +59,7 @@ def test_the_best_customers_who_fell_silent_cannot_be_lost() -> None:
 
 
 def test_when_most_bought_once_they_share_the_lowest_score_and_the_others_spread_above() -> None:
-    often = [1] * 16 + [2, 3, 4, 5]
+    often = [1.0] * 16 + [2.0, 3.0, 4.0, 5.0]
     frame = base(days=list(range(1, 21)), often=often, spend=list(range(1, 21)))
     model = fit_rfm(frame)
     assert model.frequency_cuts == (1, 2, 3, 4)

@@ -9,23 +9,25 @@ import pytest
 from features.errors import ModelError
 from tests.training.companies import FEATURES, learnable
 from training.models.calibration import Calibrator
-from training.models.churn import LogisticChurn, XGBoostChurn
+from training.models.churn import BlendChurn, ChurnModel, LogisticChurn, XGBoostChurn
 from training.models.stored import GOLDEN_ROWS, ModelFacts, StoredModel, load_model, save_model
 
 ROWS = learnable(800)
-NATIVE_FILE = {"xgboost": "booster.ubj", "logistic": "logistic.json"}
-BOTH = pytest.mark.parametrize("kind", list(NATIVE_FILE))
+NATIVE_FILES = {
+    "xgboost": ["booster.ubj"],
+    "logistic": ["logistic.json"],
+    "blend": ["booster.ubj", "logistic.json"],
+}
+EVERY_KIND = pytest.mark.parametrize("kind", list(NATIVE_FILES))
 
 
 def stored_model(kind: str, rounds: int = 20) -> StoredModel:
     churned = ROWS["churned"].to_numpy(dtype=np.float64)
-    model = (
-        XGBoostChurn.fit(ROWS, churned, FEATURES, rounds, 1)
-        if kind == "xgboost"
-        else LogisticChurn.fit(ROWS, churned, FEATURES)
-    )
+    trees = XGBoostChurn.fit(ROWS, churned, FEATURES, rounds, 1)
+    regression = LogisticChurn.fit(ROWS, churned, FEATURES)
+    models: dict[str, ChurnModel] = {"xgboost": trees, "logistic": regression, "blend": BlendChurn(trees, regression)}
     facts = ModelFacts(kind, FEATURES, "abc", "2025-05-01T00:00:00+00:00", 30, 60, {kind: {"auc": 0.75}})
-    return StoredModel(facts, model, Calibrator(0.9, 0.1, ((0.8, 0.1), (1.0, 0.2))))
+    return StoredModel(facts, models[kind], Calibrator(0.9, 0.1, ((0.8, 0.1), (1.0, 0.2))))
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def refusal(directory: Path) -> ModelError:
     return refused.value
 
 
-@BOTH
+@EVERY_KIND
 def test_a_loaded_model_is_the_one_that_was_saved(kind: str, saved: Path) -> None:
     original, loaded = stored_model(kind), load_model(saved)
     assert loaded.facts == original.facts
@@ -56,13 +58,13 @@ def test_a_loaded_model_is_the_one_that_was_saved(kind: str, saved: Path) -> Non
     assert (loaded.probability(ROWS) == original.probability(ROWS)).all()
 
 
-@BOTH
+@EVERY_KIND
 def test_the_files_are_native_and_hold_no_pickle(kind: str, saved: Path) -> None:
-    assert sorted(file.name for file in saved.iterdir()) == sorted(["model.json", NATIVE_FILE[kind]])
+    assert sorted(file.name for file in saved.iterdir()) == sorted(["model.json", *NATIVE_FILES[kind]])
     assert not any(file.read_bytes().startswith(b"\x80") for file in saved.iterdir())
 
 
-@BOTH
+@EVERY_KIND
 def test_golden_rows_keep_what_is_missing(kind: str, saved: Path) -> None:
     golden = json.loads((saved / "model.json").read_text())["golden"]
     missing = ROWS["gap_mean_days"].head(GOLDEN_ROWS).isna()
@@ -71,7 +73,7 @@ def test_golden_rows_keep_what_is_missing(kind: str, saved: Path) -> None:
     assert golden["probabilities"] == stored_model(kind).probability(ROWS.head(GOLDEN_ROWS)).tolist()
 
 
-@BOTH
+@EVERY_KIND
 def test_a_model_that_predicts_otherwise_than_it_did_is_refused(kind: str, saved: Path) -> None:
     if kind == "xgboost":
         stored_model(kind, rounds=19).model.save(saved)
@@ -82,7 +84,7 @@ def test_a_model_that_predicts_otherwise_than_it_did_is_refused(kind: str, saved
     assert "无法重现其基准预测（相差 " in error.text.zh
 
 
-@BOTH
+@EVERY_KIND
 def test_a_tampered_calibrator_is_refused(kind: str, saved: Path) -> None:
     edit(saved / "model.json", lambda d: d["calibrator"].update(offset=0.2))
     assert "golden predictions" in refusal(saved).text.en
@@ -107,9 +109,9 @@ def test_a_model_without_golden_rows_is_refused(saved: Path) -> None:
     assert "cannot be read: 0 golden rows" in refusal(saved).text.en
 
 
-@BOTH
+@EVERY_KIND
 def test_a_missing_or_broken_file_is_refused(kind: str, saved: Path) -> None:
-    native = saved / NATIVE_FILE[kind]
+    native = saved / NATIVE_FILES[kind][-1]
     content = native.read_bytes()
     native.write_bytes(content[: len(content) // 2])
     assert "cannot be read" in refusal(saved).text.en
