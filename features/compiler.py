@@ -136,7 +136,7 @@ def _select(features: Sequence[Feature], relations: Sequence[Relation], filling:
     group = PEER_GROUP if has_groups else f"'' AS {PEER_GROUP}"
     level = ", ".join(["customer_id", group, *(_filled(f) for f in computed)])
     parts.append(f"level AS (SELECT {level} FROM {joined})")
-    placed = [f.sql for f in features if f.source == "peers"]
+    placed = [f for f in features if f.source == "peers"]
     if placed:
         parts += _places(placed)
     columns = ", ".join(["level.customer_id", f"{filling.as_of} AS as_of", *map(_outer, features)])
@@ -145,25 +145,30 @@ def _select(features: Sequence[Feature], relations: Sequence[Relation], filling:
     return f"WITH {', '.join(parts)} SELECT * FROM snapshot{picked}"
 
 
-def _places(names: Sequence[str]) -> list[str]:
+def _places(features: Sequence[Feature]) -> list[str]:
     """Relations that end in `places`: for each customer the share of peers below, equals counted by half.
 
-    Narrow ones, since sorting moves whole rows. Rounded, since the last bits of a mean differ among engines.
+    Each level's peers are counted by value first, of which there are few: sorting customers costs many times as much.
     """
-    levels = ", ".join(f"round({name}, 6) AS {name}" for name in names)
-    counts = ", ".join(f"count({name}) AS {name}_peers" for name in names)
-    places = ", ".join(f"{_place(name)} AS {name}_place" for name in names)
+    levels = ", ".join(f"{f.sql} AS {f.name}" for f in features)
+    shares = ", ".join(f"{f.name}_shares.share AS {f.name}_share" for f in features)
+    joined = "".join(f" LEFT JOIN {f.name}_shares USING ({PEER_GROUP}, {f.name})" for f in features)
     return [
-        f"ranked AS (SELECT customer_id, coalesce({PEER_GROUP}, '') AS {PEER_GROUP}, {levels} FROM level)",
-        f"peers AS (SELECT {PEER_GROUP}, count(*) AS peers, {counts} FROM ranked GROUP BY {PEER_GROUP})",
-        f"places AS (SELECT customer_id, {places} FROM ranked JOIN peers USING ({PEER_GROUP}))",
+        f"compared AS (SELECT customer_id, coalesce({PEER_GROUP}, '') AS {PEER_GROUP}, {levels} FROM level)",
+        *(_shares(f.name) for f in features),
+        f"places AS (SELECT customer_id, {shares} FROM compared{joined})",
     ]
 
 
-def _place(name: str) -> str:
-    ordered = f"OVER (PARTITION BY {PEER_GROUP} ORDER BY {name} NULLS LAST)"
-    upto = f"round(cume_dist() {ordered} * peers)"
-    return f"CASE WHEN {name} IS NOT NULL THEN (rank() {ordered} - 1 + {upto}) / 2E0 / {name}_peers END"
+def _shares(name: str) -> str:
+    """For each group and value of a level the share of the group that lies below."""
+    counted = (
+        f"SELECT {PEER_GROUP}, {name}, CAST(count(*) AS DOUBLE) AS equals FROM compared"
+        f" WHERE {name} IS NOT NULL GROUP BY {PEER_GROUP}, {name}"
+    )
+    share = f"(sum(equals) OVER up_to - equals / 2E0) / sum(equals) OVER (PARTITION BY {PEER_GROUP})"
+    up_to = f"WINDOW up_to AS (PARTITION BY {PEER_GROUP} ORDER BY {name})"
+    return f"{name}_shares AS (SELECT {PEER_GROUP}, {name}, {share} AS share FROM ({counted}) AS counted {up_to})"
 
 
 def _of_relation(relation: Relation, features: Sequence[Feature], has_groups: bool) -> str:
@@ -182,7 +187,7 @@ def _filled(feature: Feature) -> str:
 def _outer(feature: Feature) -> str:
     if feature.source in RELATIONS:
         return feature.name
-    sql = f"{feature.sql}_place" if feature.source == "peers" else feature.sql
+    sql = f"places.{feature.name}_share" if feature.source == "peers" else feature.sql
     return f"CAST({sql} AS DOUBLE) AS {feature.name}"
 
 

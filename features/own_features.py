@@ -13,6 +13,12 @@ from features.text import LANGUAGES, Text
 
 NO_ROW = Text("no such row, or nothing to compute from", "没有此类记录，或无可计算的内容")
 
+RESERVED = (
+    *("customer_id", "as_of", "name", "account_manager", "churned", "segment", "value_at_stake"),
+    *("churn_probability", "churn_probability_low", "churn_probability_high", "churn_band"),
+)
+"""Names that stand for something else wherever features stand: beside a customer, a label, a score."""
+
 _CLOCKS = re.compile(r"\b(now|today|current_\w+|random|uuid\w*)\s*\(|\bcurrent_(date|time|timestamp)\b", re.IGNORECASE)
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL|BOOLEAN")
 
@@ -50,6 +56,8 @@ def _faults(facts: Facts, feature: Feature) -> list[Text]:
     place = {"name": feature.name, "table": table, "sql": feature.sql}
     if feature.name in BY_NAME:
         return [_TAKEN.format(**place)]
+    if feature.name in RESERVED:
+        return [_RESERVED.format(**place, names=", ".join(RESERVED))]
     if table not in facts.columns:
         return [_NO_TABLE.format(**place, tables=", ".join(sorted(facts.columns)), hint=nearest(table, facts.columns))]
     if _CLOCKS.search(feature.sql):
@@ -67,6 +75,10 @@ def _faults(facts: Facts, feature: Feature) -> list[Text]:
 _TAKEN = Text(
     "[features.{name}]: the catalogue has a feature of this name; choose another.",
     "[features.{name}]：特征目录中已有同名特征；请改用其他名称。",
+)
+_RESERVED = Text(
+    "[features.{name}]: this name means something else beside features, as do the others of {names}; choose another.",
+    "[features.{name}]：该名称已另有含义（保留名称：{names}）；请改用其他名称。",
 )
 _NO_TABLE = Text(
     "[features.{name}] table: the project gives no table '{table}' (it gives {tables}). {hint}",

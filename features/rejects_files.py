@@ -2,14 +2,39 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from features.errors import StorageError
 from features.project import Project
 from features.rejections import Rejection, each_rejection
 from features.sources import Facts
 from features.writing import atomic_file, storage_errors
 
 COLUMNS = ("table", "file", "line", "column", "value", "reason", "原因")
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """How many rows of a project's sources were set aside, and whether they could be written to ``folder``."""
+
+    rows: int
+    folder: Path
+    is_written: bool
+
+
+def keep_set_aside(facts: Facts) -> SetAside | None:
+    """Write what was set aside to the project's own folder; None where nothing was.
+
+    That the folder cannot be written is told, not raised: the work with the other rows need not fail for it.
+    """
+    folder = rejects_folder(facts.project)
+    rows = sum(reading.set_aside for reading in facts.readings.values())
+    try:
+        write_rejects(facts, folder)
+    except StorageError:
+        return SetAside(rows, folder, False) if rows else None
+    return SetAside(rows, folder, True) if rows else None
 
 
 def rejects_folder(project: Project) -> Path:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
+from features.rejects_files import SetAside, keep_set_aside
 from features.snapshot import snapshot
 from features.sources import Facts, open_facts
 from features.text import LANGUAGES, Text
@@ -52,13 +53,15 @@ Floats = NDArray[np.float64]
 class Scoring:
     """What a batch run made: the table, the file that holds it, and the run that the store now serves.
 
-    ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight.
+    ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight. ``set_aside`` are
+    the rows of the sources that could not be read.
     """
 
     scores: pa.Table
     file: Path
     published: PublishedRun
     knows_until: datetime
+    set_aside: SetAside | None
 
 
 def score(
@@ -82,6 +85,7 @@ def score(
         # Everything known, not only what the model learnt from: the playbook and the sentences may ask for more.
         frame = snapshot(facts, [as_of]).to_pandas()
         names = _names(facts, as_of)
+        set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
     scores = score_frame(frame.merge(names, how="left", on="customer_id"), project, champion, segments, playbook)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
@@ -95,7 +99,7 @@ def score(
         with closing(open_store(project.workspace / STORE_FILE)) as store:
             published = publish(store, run, scores)
     progress(Text("done", "完成"), 1.0)
-    return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of))
+    return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of), set_aside)
 
 
 def score_frame(

@@ -16,6 +16,7 @@ from features.errors import AsOfError
 from features.leakage.certificate import Certificate
 from features.progress import Progress, silent
 from features.project import Project
+from features.rejects_files import SetAside, keep_set_aside
 from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Text
@@ -37,8 +38,14 @@ from training.dataset import (
 from training.evaluation.metrics import Metrics, evaluate, log_loss_gain
 from training.evaluation.plots import plot_churn
 from training.leakage.certify import certify_training
-from training.models.churn import XGBOOST_PARAMETERS
-from training.models.fitting import CANDIDATES, Fitted, baseline_probabilities, latest_rows
+from training.models.fitting import (
+    CANDIDATES,
+    Fitted,
+    baseline_probabilities,
+    fit_candidates,
+    latest_rows,
+    parameters_of,
+)
 from training.models.rfm import fit_rfm
 from training.models.stored import ModelFacts, StoredModel
 from training.tracking import champion_churn, log_churn_model, log_segments, promote
@@ -55,7 +62,8 @@ Floats = NDArray[np.float64]
 class Training:
     """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
 
-    A model is promoted when it beats the baselines and its leakage ``certificate`` passed.
+    A model is promoted when it beats the baselines and its leakage ``certificate`` passed. ``set_aside`` are the rows of
+    the sources that could not be read.
     """
 
     schedule: Schedule
@@ -69,6 +77,7 @@ class Training:
     promoted: bool
     segment_sizes: dict[str, int]
     certificate: Certificate
+    set_aside: SetAside | None
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ class Evaluation:
     knows_until: datetime
     metrics: Metrics
     ranking_auc: dict[str, float]
+    set_aside: SetAside | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ class _Data:
     test: pd.DataFrame
     present: pd.DataFrame
     certificate: Certificate
+    set_aside: SetAside | None
 
     @property
     def names(self) -> list[str]:
@@ -152,6 +163,7 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
         promoted=promoted,
         segment_sizes=sizes,
         certificate=data.certificate,
+        set_aside=data.set_aside,
     )
 
 
@@ -174,17 +186,16 @@ def _load(project: Project, as_of: datetime, progress: Progress) -> _Data:
             progress(step, 0.1 + 0.1 * done)
 
         certificate = certify_training(facts, plan, features, labelled, fit, checking)
-    return _Data(plan, features, labelled, fit, test, present, certificate)
+        set_aside = keep_set_aside(facts)
+    return _Data(plan, features, labelled, fit, test, present, certificate, set_aside)
 
 
 def _judge(data: _Data, progress: Progress) -> _Judgement:
     """Fit every candidate on the purged cut-offs and measure it, beside the baselines, on the last one."""
     fit, test = data.fit, data.test
-    fitted: dict[str, Fitted] = {}
-    for i, (kind, fit_candidate) in enumerate(CANDIDATES.items()):
-        step = Text("judging {kind} on the last cut-off", "在最后一个截止时间评估 {kind}")
-        progress(step.format(kind=kind), 0.2 + 0.2 * i)
-        fitted[kind] = fit_candidate(fit, data.names, SEED)
+    step = Text("judging {kinds} on the last cut-off", "在最后一个截止时间评估 {kinds}")
+    progress(step.format(kinds=", ".join(CANDIDATES)), 0.2)
+    fitted = fit_candidates(fit, data.names, SEED)
     probabilities = {kind: model.probability(test) for kind, model in fitted.items()}
     probabilities |= baseline_probabilities(fit, test)
     churned = test[LABEL].to_numpy(dtype=np.int64)
@@ -214,7 +225,6 @@ def _facts_of_model(project: Project, data: _Data, judgement: _Judgement) -> Mod
 
 def _parameters(project: Project, data: _Data, served: Fitted, chosen: str) -> dict[str, object]:
     """What a data scientist wants to see of a run."""
-    tuned = {**XGBOOST_PARAMETERS, "rounds": served.rounds} if chosen == "xgboost" else {}
     return {
         "model": chosen,
         "as_of": data.plan.as_of.isoformat(),
@@ -228,7 +238,7 @@ def _parameters(project: Project, data: _Data, served: Fitted, chosen: str) -> d
         "seed": SEED,
         "calibration_slope": round(served.calibrator.slope, 4),
         "calibration_offset": round(served.calibrator.offset, 4),
-        **tuned,
+        **parameters_of(chosen, served),
     }
 
 
@@ -258,6 +268,7 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
         progress(Text("features and outcomes", "计算特征与结果"), 0.3)
         end = cutoff + timedelta(days=model.facts.horizon_days)
         frame = labelled_snapshots(facts, [cutoff], end, model_features(model, facts))
+        set_aside = keep_set_aside(facts)
     check_enough(frame, project.churn.horizon_days)
     churned = frame[LABEL].to_numpy(dtype=np.int64)
     metrics = evaluate(churned, model.probability(frame))
@@ -269,4 +280,5 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
         knows_until,
         metrics,
         {name: float(roc_auc_score(churned, ranking)) for name, ranking in rankings.items()},
+        set_aside,
     )

@@ -53,7 +53,8 @@ class Feature:
 
     ``sql`` is in DuckDB's dialect, over the relation ``source`` of `relations.py` at one cut-off: an aggregate where the
     relation has several rows a customer, an expression where it has one. With ``source="features"`` it is an expression
-    over other features; with ``source="peers"`` the name of the feature by which a customer is placed among its peers.
+    over other features; with ``source="peers"`` the level by which a customer is placed among its peers, one whose equal
+    values count as equals.
     ``empty`` is its value for a customer without any row in the relation (None: missing). ``needs`` lists optional
     contract columns ("table.column", or alternatives "table.column|table.column") without which the feature is left
     out. ``range`` is the closed interval of valid values, in ``unit``.

@@ -15,8 +15,10 @@ FEATURES = (
         missing=Text("no purchase yet, or the beginning is not on file", "尚无购买，或未记录建立关系的时间"), range=(None, None),
     ),
     Feature(
-        "tier_changes_365d", "profile", "profiles",
-        "greatest(count(DISTINCT tier) FILTER (WHERE holds OR held_365d_ago OR valid_from_days <= 365) - 1, 0)", "changes",
+        # the tiers come into, and the one held 365 days ago unless it is among them; less one, which was not changed to
+        "tier_changes_365d", "profile", "tiers",
+        "greatest(sum(is_new) - CASE WHEN max(CASE WHEN is_new = 0 THEN held_from END) = max(held_from) THEN 0 ELSE 1 END, 0)",
+        "changes",
         Text("Other tiers held in the last 365 days", "最近 365 天内曾处于的其他等级数"), empty=0,
         needs=("customers.tier", "customers.valid_from"),
     ),

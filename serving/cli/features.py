@@ -8,7 +8,7 @@ import typer
 from features.project import load_project
 from features.text import Text
 from features.writing import atomic_file, require_space
-from serving.cli.output import ProjectOption, QuietOption, here, progress_bar, read_as_of, say
+from serving.cli.output import ProjectOption, QuietOption, here, progress_bar, read_as_of, say, say_set_aside
 
 HELP = Text(
     "Write the features of every customer as of one date or several, one row per customer and date.\n\n"
@@ -41,6 +41,7 @@ def features(
     """Write the features as of one date or several."""
     import pyarrow.parquet as pq
 
+    from features.rejects_files import keep_set_aside
     from features.snapshot import snapshot
     from features.sources import open_facts
 
@@ -52,9 +53,11 @@ def features(
         with open_facts(settings) as facts:
             progress(Text("computing features", "计算特征"), 0.4)
             table = snapshot(facts, instants)
+            set_aside = keep_set_aside(facts)
         progress(Text("writing", "写入"), 0.9)
         with atomic_file(out) as temporary:
             pq.write_table(table, temporary)
+    say_set_aside(set_aside)
     say(
         Text(
             "{rows:,} rows of {features} features written to {out}.", "已将 {rows:,} 行、{features} 个特征写入 {out}。"

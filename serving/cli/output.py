@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from features.errors import AsOfError
 from features.progress import Progress
 from features.project import Project
 from features.text import Language, Text, language_of_environment
+
+if TYPE_CHECKING:  # the libraries behind the facts load slowly; --help must not wait for them
+    from features.rejects_files import SetAside
 
 LANGUAGE: Language = language_of_environment()
 
@@ -54,6 +57,23 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help=here(Text("Prin
 def say(text: Text | str) -> None:
     """Print a text in the reader's language."""
     console.print(escape(text if isinstance(text, str) else here(text)))
+
+
+def say_set_aside(found: "SetAside | None") -> None:
+    """Say how many rows of the sources were set aside and where they are; nothing where none was."""
+    if found is not None:
+        say((_KEPT if found.is_written else _NOT_KEPT).format(rows=found.rows, folder=found.folder))
+
+
+_KEPT = Text(
+    "Rows of the sources that were set aside: {rows:,}; each with line and reason in {folder}.",
+    "数据源中被搁置的行：{rows:,}，行号和原因见 {folder}。",
+)
+_NOT_KEPT = Text(
+    "Rows of the sources that were set aside: {rows:,}; {folder} cannot be written, 'retinue check --rejects FILE' writes"
+    " them elsewhere.",
+    "数据源中被搁置的行：{rows:,}；无法写入 {folder}，可用“retinue check --rejects 文件”写入别处。",
+)
 
 
 def heading(text: Text) -> None:

@@ -18,6 +18,7 @@ from serving.cli.output import (
     progress_bar,
     read_as_of,
     say,
+    say_set_aside,
     table,
 )
 
@@ -47,6 +48,7 @@ def score(
     settings = load_project(project)
     with progress_bar(quiet) as progress:
         result = run_scoring(settings, read_as_of(as_of, settings), out, lambda: datetime.now(UTC), progress)
+    say_set_aside(result.set_aside)
     print_scoring(settings, result)
 
 

@@ -17,6 +17,7 @@ from serving.cli.output import (
     progress_bar,
     read_as_of,
     say,
+    say_set_aside,
     table,
 )
 
@@ -66,6 +67,7 @@ def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: Qu
     instant = read_as_of(as_of, settings) if as_of is not None else _end_of_facts(settings)
     with progress_bar(quiet) as progress:
         result = run_training(settings, instant, progress)
+    say_set_aside(result.set_aside)
     print_segments(result)
     print_training(settings, result)
 
@@ -94,6 +96,7 @@ def evaluate(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: Quiet
     settings = load_project(project)
     with progress_bar(quiet) as progress:
         result = evaluate_champion(settings, read_as_of(as_of, settings), progress)
+    say_set_aside(result.set_aside)
     print_evaluation(result)
 
 

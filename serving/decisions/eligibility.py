@@ -5,7 +5,7 @@ the clock or chance, so that the same customer at the same instant always gets t
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -27,19 +27,26 @@ SCORE_COLUMNS: dict[str, str] = {
     "segment": "VARCHAR",
     "value_at_stake": "DOUBLE",
 }
-"""Columns of a score that a condition may use, beside every feature of the catalogue."""
+"""Columns of a score that a condition may use, beside every feature of the catalogue and the project's own."""
 
 WORDS: dict[str, tuple[str, ...]] = {"churn_band": ("low", "medium", "high"), "segment": tuple(SEGMENTS)}
 """What a text column can say; anything else in a condition is a slip."""
+
+ROW = "#row"
+"""The number of a row, beside its columns; no feature can have this name."""
 
 _ALLOWED = {
     "COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN", "CASE", "CAST", "TYPE", "FUNCTION"
 }  # fmt: skip
 
 
-def condition_columns() -> dict[str, str]:
-    """Every column that a condition may use → its DuckDB type."""
-    return {**dict.fromkeys(BY_NAME, "DOUBLE"), **SCORE_COLUMNS}
+def condition_columns(own: Iterable[str] = ()) -> dict[str, str]:
+    """Every column that a condition may use → its DuckDB type; ``own`` are the names of the project's own features."""
+    return {name: _type(name) for name in (*BY_NAME, *own, *SCORE_COLUMNS)}
+
+
+def _type(column: str) -> str:
+    return SCORE_COLUMNS.get(column, "DOUBLE")  # every feature is a number
 
 
 def columns_of(condition: str) -> frozenset[str]:
@@ -48,8 +55,8 @@ def columns_of(condition: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def condition_faults(condition: str) -> tuple[Text, ...]:
-    """What is wrong with a condition, in sentences; empty when it can be used."""
+def condition_faults(condition: str, own: frozenset[str] = frozenset()) -> tuple[Text, ...]:
+    """What is wrong with a condition, in sentences; empty when it can be used where the project has these ``own`` features."""
     tree = _syntax(condition)
     if tree["error"]:
         return (
@@ -58,7 +65,7 @@ def condition_faults(condition: str) -> tuple[Text, ...]:
             ),
         )
     nodes = list(_nodes(tree))
-    faults = [*_foreign_parts(tree, nodes), *_unknown_columns(nodes), *_unknown_words(nodes)]
+    faults = [*_foreign_parts(tree, nodes), *_unknown_columns(nodes, own), *_unknown_words(nodes)]
     return tuple(faults or _type_faults(condition))
 
 
@@ -79,15 +86,16 @@ def eligible(table: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArra
 
 
 def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]) -> pa.Table:
-    types = condition_columns()
     read = sorted(frozenset().union(*map(columns_of, conditions)))
-    rows = pa.table({"row": np.arange(table.num_rows), **{name: table.column(present[name]) for name in read}})
-    casts = ", ".join(["row", *(_cast(name, types[name]) for name in read)])
+    rows = pa.table({ROW: np.arange(table.num_rows), **{name: table.column(present[name]) for name in read}})
+    casts = ", ".join([f'"{ROW}"', *(_cast(name, _type(name)) for name in read)])
     answers = ", ".join(f"coalesce(({condition}\n), false) AS a{i}" for i, condition in enumerate(conditions))
     with _engine().cursor() as connection:
         connection.register("given", rows)
         try:
-            return connection.sql(f"SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY row").to_arrow_table()
+            return connection.sql(
+                f'SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY "{ROW}"'
+            ).to_arrow_table()
         except duckdb.Error as fault:
             raise ProjectError(
                 Text(
@@ -166,8 +174,8 @@ def _steady_functions() -> frozenset[str]:
     return frozenset({*(name for (name,) in rows), "if", "ifnull", "nullif"})
 
 
-def _unknown_columns(nodes: list[dict[str, Any]]) -> Iterator[Text]:
-    known = condition_columns()
+def _unknown_columns(nodes: list[dict[str, Any]], own: frozenset[str]) -> Iterator[Text]:
+    known = condition_columns(own)
     for name in sorted({_column(n) for n in nodes if n["class"] == "COLUMN_REF"} - known.keys()):
         yield Text("there is no column '{name}'. {hint}", "没有“{name}”这一列。{hint}").format(
             name=name, hint=nearest(name, known)
@@ -188,10 +196,11 @@ def _unknown_words(nodes: list[dict[str, Any]]) -> Iterator[Text]:
 
 def _type_faults(condition: str) -> Iterator[Text]:
     """A condition that does not fit the columns' types, or whose answer is not true or false."""
-    columns = ", ".join(
-        f"'{WORDS[name][0]}' AS {name}" if name in WORDS else f"1::{type_} AS {name}"
-        for name, type_ in condition_columns().items()
+    examples = (
+        f"'{WORDS[name][0]}' AS {name}" if name in WORDS else f"1::{_type(name)} AS {name}"
+        for name in sorted(columns_of(condition))
     )
+    columns = ", ".join([f'1 AS "{ROW}"', *examples])
     with _engine().cursor() as connection:
         try:
             result = connection.execute(f"SELECT ({condition}\n) AS answer FROM (SELECT {columns})")

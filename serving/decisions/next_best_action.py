@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from serving.decisions.assumption import DO_NOTHING, assumption_sentences
-from serving.decisions.eligibility import condition_columns, eligible
+from serving.decisions.eligibility import ROW, SCORE_COLUMNS, columns_of, eligible
 from serving.decisions.playbook import NO_ACTION, NO_ACTION_NAME, Action, Playbook
 
 Numbers = NDArray[np.float64]
@@ -77,7 +77,7 @@ def recommend(
     {en, zh}. A customer without churn probability or value at stake gets an action on overdue money if one pays, else
     nothing at all: that no action pays is only said of customers whose risk is known. Ties go to the earlier action.
     """
-    table = _readable(scores)
+    table = _readable(scores, playbook)
     known = _known(table)
     fits = eligible(table, {action.id: action.eligible for action in playbook.actions})
     judged = np.isfinite(known.churn) & np.isfinite(known.stake)
@@ -156,14 +156,14 @@ def _numbers(action: Action, outlook: _Outlook) -> dict[str, Numbers | float]:
     return dict(zip(_NUMBERS, values, strict=True))
 
 
-def _readable(scores: pd.DataFrame | pa.Table) -> pa.Table:
+def _readable(scores: pd.DataFrame | pa.Table, playbook: Playbook) -> pa.Table:
     """The columns that matter here, as Arrow."""
-    wanted = condition_columns().keys() | {"overdue_balance"}
+    wanted = {*SCORE_COLUMNS, "overdue_balance"}.union(*(columns_of(action.eligible) for action in playbook.actions))
     if isinstance(scores, pa.Table):
         return scores.select([name for name in scores.column_names if name.lower() in wanted])
     chosen = scores[[name for name in scores.columns if str(name).lower() in wanted]]
     table = pa.Table.from_pandas(chosen, preserve_index=False)
-    return table if table.num_columns else pa.table({"row": np.arange(len(scores))})
+    return table if table.num_columns else pa.table({ROW: np.arange(len(scores))})
 
 
 def _known(table: pa.Table) -> _Known:

@@ -4,13 +4,13 @@ It is a TOML file that the business edits. It is read strictly: every fault is r
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from features.errors import ProjectError, nearest
@@ -44,8 +44,13 @@ def _filled(text: Text) -> Text:
     return text
 
 
-def _sound_condition(condition: str) -> str:
-    if faults := condition_faults(condition):
+OWN_FEATURES = "own_features"
+"""In the validator's context: the names of the project's own features."""
+
+
+def _sound_condition(condition: str, info: ValidationInfo) -> str:
+    own = (info.context or {}).get(OWN_FEATURES, frozenset())
+    if faults := condition_faults(condition, own):
         raise _fault_of(Text(" ".join(f.en for f in faults).rstrip("."), "".join(f.zh for f in faults).rstrip("。")))
     return condition
 
@@ -153,11 +158,11 @@ def load_playbook(project: Project) -> Playbook:
     """The project's own playbook, or the built-in one. Raises ProjectError: see `read_playbook`."""
     if project.playbook is None:
         return read_playbook(files("serving.decisions") / "default_playbook.toml")
-    return read_playbook(project.root / project.playbook.path)
+    return read_playbook(project.root / project.playbook.path, project.features)
 
 
-def read_playbook(file: Path | Traversable) -> Playbook:
-    """Read and check a playbook file.
+def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) -> Playbook:
+    """Read and check a playbook file; its conditions may use the project's ``own_features``, which are given by name.
 
     Raises ProjectError: the file is missing, is not TOML, or says something that cannot be; all faults at once.
     """
@@ -165,7 +170,10 @@ def read_playbook(file: Path | Traversable) -> Playbook:
     raw = document.get("actions")
     actions = raw if isinstance(raw, list) else []
     try:
-        return Playbook.model_validate({**document, "actions": tuple(actions) if isinstance(raw, list) else raw})
+        return Playbook.model_validate(
+            {**document, "actions": tuple(actions) if isinstance(raw, list) else raw},
+            context={OWN_FEATURES: frozenset(own_features)},
+        )
     except ValidationError as error:
         faults = [_sentence(e, actions) for e in error.errors()]
     raise ProjectError(

@@ -1,6 +1,7 @@
 """What a benchmark found: a table for people, and ``build/bench/NAME.json`` for scripts."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -45,11 +46,21 @@ def write(name: str, results: Sequence[Result], folder: Path = FOLDER) -> Path:
     return file
 
 
+def readable(value: float) -> str:
+    """A number as people write it, with four digits that count and all of a larger one: 30,000, 12.35, 0.8624."""
+    if not math.isfinite(value) or 0 < abs(value) < 1e-4:
+        return f"{value:.3g}"
+    if value == round(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    decimals = 3 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{decimals}f}".rstrip("0").rstrip(".")
+
+
 def _table(name: str, results: Sequence[Result]) -> Table:
     table = Table("what", "value", "unit", "target", "holds", title=f"Benchmark: {name}", title_justify="left")
     table.columns[1].justify = table.columns[3].justify = "right"
     for result in results:
-        target = "" if result.target is None else f"{result.target:,.4g}"
+        target = "" if result.target is None else readable(result.target)
         holds = {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[result.holds]
-        table.add_row(result.what, f"{result.value:,.4g}", result.unit, target, holds)
+        table.add_row(result.what, readable(result.value), result.unit, target, holds)
     return table

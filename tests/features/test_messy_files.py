@@ -13,7 +13,7 @@ from features.check import check
 from features.errors import FactsError
 from features.project import FormattedColumn, Project, load_project
 from features.proposal import propose
-from features.rejects_files import rejects_folder, write_rejects
+from features.rejects_files import SetAside, keep_set_aside, rejects_folder, write_rejects
 from features.sources import open_facts, rejected
 from tests.features.companies import ORDERS, orders_csv, project, table
 from tests.serving.test_cli_facts import retinue
@@ -460,6 +460,25 @@ def test_the_rejects_of_a_table_that_is_sound_again_are_removed(tmp_path: Path) 
         with open_facts(opened) as facts:
             write_rejects(facts, rejects_folder(opened))
         assert file.exists() == is_there
+
+
+def test_what_is_kept_of_the_rows_set_aside_says_how_many_and_where(tmp_path: Path) -> None:
+    folder = tmp_path / ".retinue" / "rejects"
+    opened = orders_csv(tmp_path, "customer,day,amount\n1,2024-01-31,5\n2,soon,5\n,2024-01-31,5\n3,2024-01-31,5\n")
+    with open_facts(opened) as facts:
+        assert keep_set_aside(facts) == SetAside(2, folder, is_written=True)
+    assert len((folder / "orders.csv").read_text(encoding="utf-8-sig").splitlines()) == 3
+    sound = orders_csv(tmp_path, "customer,day,amount\n1,2024-01-31,5\n")
+    with open_facts(sound) as facts:
+        assert keep_set_aside(facts) is None
+    assert not (folder / "orders.csv").exists()
+
+
+def test_rows_that_cannot_be_kept_are_counted_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / ".retinue").write_text("a file, where a folder is needed")
+    opened = orders_csv(tmp_path, "customer,day,amount\n1,2024-01-31,5\n2,soon,5\n")
+    with open_facts(opened) as facts:
+        assert keep_set_aside(facts) == SetAside(1, tmp_path / ".retinue" / "rejects", is_written=False)
 
 
 @pytest.mark.slow

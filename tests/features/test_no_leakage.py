@@ -230,6 +230,8 @@ LEAKS: dict[str, tuple[str, tuple[Change, ...]]] = {
     "a customer who is not known yet": ("profiles", (("profiles", "coalesce(known_at < {as_of}, TRUE)", "TRUE"),)),
     "a row that holds only later": ("profiles", (("profiles", "coalesce(valid_from < {as_of}, TRUE)", "TRUE"),)),
     "the end of a row": ("profiles", (("profiles", "coalesce(valid_to < {as_of}, FALSE)", "valid_to IS NOT NULL"),)),
+    "a tier that holds only later": ("tiers", (("tiers", "coalesce(valid_from < {as_of}, TRUE)", "TRUE"),)),
+    "a tier that is not known yet": ("tiers", (("tiers", "coalesce(known_at < {as_of}, TRUE)", "TRUE"),)),
     "peers to come": ("peers", (("profiles", "coalesce(acquired_at < {as_of}, TRUE)", "TRUE"),)),
 }
 """For each leak the relation whose features see it, and how it is made."""

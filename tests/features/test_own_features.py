@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import ProjectError
-from features.own_features import all_features
+from features.own_features import RESERVED, all_features
 from features.project import Project, load_project
 from features.snapshot import snapshot
 from features.sources import open_facts
@@ -115,6 +115,11 @@ def test_the_columns_to_choose_from_are_named(tmp_path: Path) -> None:
     said = str(fault(tmp_path, mine=own("sum(amuont)")))
     assert "age_days" in said
     assert "amount" in said
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_name_that_means_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    assert f"[features.{name}]: this name means something else" in str(fault(tmp_path, **{name: own("count(*)")}))
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sklearn.metrics import log_loss
 
 from features.errors import AsOfError, ModelError, NotEnoughDataError
 from features.project import Project
+from features.rejects_files import SetAside
 from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Text
@@ -55,8 +56,10 @@ def training(project: Project, steps: list[tuple[Text, float]]) -> Training:
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Training]:
-    """Another project with the same orders under another name."""
+    """Another project with the same orders under another name, and with an order that cannot be read."""
     other = shop(tmp_path_factory.mktemp("again"), seed=1, customers=CUSTOMERS, name="Another shop")
+    with (other.root / "orders.csv").open("a", encoding="utf-8") as orders:
+        orders.write("C000,some day,10\n")
     return other, train(other, AS_OF)
 
 
@@ -127,6 +130,8 @@ def test_mlflow_has_the_run_with_parameters_metrics_data_set_and_plots(project: 
     assert parameters["horizon_days"] == "30"
     assert datetime.fromisoformat(parameters["as_of"]) == AS_OF
     assert parameters.keys() >= {"seed", "cutoffs", "test_cutoff", "calibration_slope", "active_within_days"}
+    assert ("rounds" in parameters) == (training.chosen in ("xgboost", "blend"))
+    assert ("logistic_C" in parameters) == (training.chosen in ("logistic", "blend"))
     for name, metrics in training.metrics.items():
         assert {metric: run.data.metrics[f"{name}.{metric}"] for metric in metrics.as_dict()} == metrics.as_dict()
     assert run.inputs is not None
@@ -186,6 +191,15 @@ def test_the_same_seed_and_facts_give_the_same_probabilities(
     assert (ours == theirs).all()
     assert len(np.unique(ours)) > 50
     assert repeated.metrics == training.metrics
+
+
+def test_rows_that_were_set_aside_are_told_and_kept(training: Training, again: tuple[Project, Training]) -> None:
+    other, repeated = again
+    folder = other.workspace / "rejects"
+    assert training.set_aside is None
+    assert repeated.set_aside == SetAside(1, folder, is_written=True)
+    assert evaluate_champion(other, AS_OF).set_aside == repeated.set_aside
+    assert "some day" in (folder / "orders.csv").read_text(encoding="utf-8-sig")
 
 
 def test_two_projects_share_nothing(project: Project, training: Training, again: tuple[Project, Training]) -> None:

@@ -39,6 +39,8 @@ XGBOOST_PARAMETERS: dict[str, object] = {
     "lambda": 5,
 }
 
+LOGISTIC_PARAMETERS: dict[str, float] = {"C": 0.05, "max_iter": 1000}
+
 # Where the practice is sure of the sign: longer silence never lowers the risk, more purchases never raise it. Change
 # against the own habit is left free: who has just bought far more than usual may be stocked up.
 MONOTONE: dict[str, int] = {
@@ -183,7 +185,7 @@ class LogisticChurn:
         model = cls(tuple(features), {k: list(v) for k, v in {**shape, **empty}.items()})
         design = np.hstack(model._design(frame)) * np.tile(known.mean(axis=0) >= LEAST_KNOWN_SHARE, 2)
         with threadpool_limits(1):  # see _parameters: matrices as small as these are no work for two
-            fitted = LogisticRegression(C=0.05, max_iter=1000).fit(design, churned)
+            fitted = LogisticRegression(**LOGISTIC_PARAMETERS).fit(design, churned)
         model.parameters["weight"], model.parameters["missing_weight"] = np.split(fitted.coef_[0], 2)
         model.parameters["bias"] = fitted.intercept_
         return model

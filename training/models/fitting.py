@@ -14,7 +14,15 @@ from sklearn.model_selection import GroupKFold
 
 from training.dataset import LABEL, RECENCY
 from training.models.calibration import Calibrator
-from training.models.churn import BlendChurn, ChurnModel, LogisticChurn, XGBoostChurn, boost_until_flat
+from training.models.churn import (
+    LOGISTIC_PARAMETERS,
+    XGBOOST_PARAMETERS,
+    BlendChurn,
+    ChurnModel,
+    LogisticChurn,
+    XGBoostChurn,
+    boost_until_flat,
+)
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -77,6 +85,14 @@ def fit_candidates(frame: pd.DataFrame, features: Sequence[str], seed: int) -> d
     blend = _blend(trees, regression)
     trained: dict[str, _Trained[ChurnModel]] = {"xgboost": trees, "logistic": regression, "blend": blend}
     return {kind: _calibrated(trained[kind], frame, seed) for kind in CANDIDATES}
+
+
+def parameters_of(kind: str, fitted: Fitted) -> dict[str, object]:
+    """What a candidate was fitted with: that of the trees, that of the regression, or both for their mean."""
+    trees = {**XGBOOST_PARAMETERS, "rounds": fitted.rounds}
+    regression = {f"logistic_{name}": value for name, value in LOGISTIC_PARAMETERS.items()}
+    of_kind: dict[str, dict[str, object]] = {"xgboost": trees, "logistic": {**regression}, "blend": trees | regression}
+    return of_kind[kind]
 
 
 def _trees(frame: pd.DataFrame, features: Sequence[str], seed: int) -> _Trained[XGBoostChurn]:

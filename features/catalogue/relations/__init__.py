@@ -35,7 +35,9 @@ RELATIONS: dict[str, Relation] = {
         customers.CONTRACTS,
         customers.ACTIONS,
         customers.ACCOUNTS,
+        customers.PEOPLE,
         customers.PROFILES,
+        customers.TIERS,
         *own.RELATIONS,
     )
 }

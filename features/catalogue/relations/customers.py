@@ -66,19 +66,49 @@ SELECT *, rank() OVER (PARTITION BY customer_id ORDER BY as_of_day DESC, known_a
 FROM {financials} WHERE greatest(known_at, as_of) < {as_of}""",
 )
 
-# Everybody who is on file, so that prospects get an answer as well. A row with a validity interval counts from its
-# beginning, and its end is not known before it has come.
+_ON_FILE = "coalesce(known_at < {as_of}, TRUE) AND coalesce(acquired_at < {as_of}, TRUE) AND coalesce(valid_from < {as_of}, TRUE)"
+_BEGINS = "coalesce(valid_from, TIMESTAMP '0001-01-01 00:00:00')"
+_BEGINS_DAY = "coalesce(valid_from_day, acquired_day)"
+_HELD_365D_AGO = (
+    f"coalesce({_BEGINS_DAY} <= {{as_of_day}} - 365, TRUE) AND NOT coalesce(valid_to_day <= {{as_of_day}} - 365, FALSE)"
+)
+
+# The customers' rows with the group of peers that each stands in: the same at every cut-off.
+PEOPLE = Relation(
+    "people",
+    "customers",
+    "once",
+    """
+SELECT customer_id, known_at, acquired_at, acquired_day, valid_from, valid_from_day, valid_to, valid_to_day, credit_limit,
+       tier, concat_ws(' / ', industry, size) AS peer_group
+FROM {customers}""",
+    is_projection=True,
+)
+
+# Everybody who is on file, so that prospects get an answer as well. A row holds from its beginning, which is that of the
+# relationship where it names none, and its end is not known before it has come. Of several rows that hold, as those of
+# a history without ends do, the one that began last counts.
 PROFILES = Relation(
     "profiles",
     "customers",
     "rows",
-    """
-SELECT customer_id, date_diff('day', acquired_day, {as_of_day}) AS age_days, credit_limit, tier, concat_ws(' / ', industry, size) AS peer_group,
-       coalesce(valid_from, TIMESTAMP '0001-01-01 00:00:00') AS valid_from,
-       date_diff('day', valid_from_day, {as_of_day}) AS valid_from_days,
-       NOT coalesce(valid_to < {as_of}, FALSE) AS holds,
-       coalesce(valid_from_day <= {as_of_day} - 365, valid_from IS NULL)
-         AND NOT coalesce(valid_to_day <= {as_of_day} - 365, FALSE) AS held_365d_ago
-FROM {customers}
-WHERE coalesce(known_at < {as_of}, TRUE) AND coalesce(acquired_at < {as_of}, TRUE) AND coalesce(valid_from < {as_of}, TRUE)""",
+    f"""
+SELECT customer_id, date_diff('day', acquired_day, {{as_of_day}}) AS age_days, credit_limit, peer_group,
+       {_BEGINS} AS valid_from, NOT coalesce(valid_to < {{as_of}}, FALSE) AS holds, {_HELD_365D_AGO} AS held_365d_ago
+FROM people WHERE {_ON_FILE}""",
+    uses=("people",),
+)
+
+# A row for each tier of a customer: whether the customer came into it within 365 days, and since when it held 365 days
+# ago. Grouped by tier, so that of the tiers that held then only the one that began last need be counted.
+TIERS = Relation(
+    "tiers",
+    "customers",
+    "rows",
+    f"""
+SELECT customer_id, tier, max(CASE WHEN date_diff('day', {_BEGINS_DAY}, {{as_of_day}}) <= 365 THEN 1 ELSE 0 END) AS is_new,
+       max(CASE WHEN {_HELD_365D_AGO} THEN {_BEGINS} END) AS held_from
+FROM people WHERE tier IS NOT NULL AND {_ON_FILE}
+GROUP BY customer_id, tier""",
+    uses=("people",),
 )

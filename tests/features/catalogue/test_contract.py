@@ -24,6 +24,15 @@ def test_a_contract_runs_until_its_end_has_come(at_each: EachByHand) -> None:
     assert [ended["acme"][n] for n in CONTRACT] == [0, None, 0, 0, 1, 1]
 
 
+def test_contracts_without_ends_on_file_say_nothing_since_all_would_run_for_ever(at: ByHand) -> None:
+    orders = "customer_id | ordered_at | amount\nacme | 2025-06-01 | 10"
+    subscriptions = (
+        "customer_id | started_at | plan | amount\nacme | 2015-01-01 | gold | 20\nacme | 2024-01-01 | gold | 20"
+    )
+    acme = at(AS_OF, orders=orders, subscriptions=subscriptions)["acme"]
+    assert not set(CONTRACT) & set(acme)
+
+
 def test_a_contract_counts_once_it_began_and_is_known(at_each: EachByHand) -> None:
     subscriptions = """
     customer_id | started_at | ended_at | plan | amount | known_at

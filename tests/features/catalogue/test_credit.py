@@ -60,6 +60,18 @@ def test_a_change_needs_a_limit_that_held_365_days_ago(at: ByHand, valid_from: s
     assert at("2025-07-01", orders=ORDERS, customers=customers)["acme"]["credit_limit_change_365d"] == change
 
 
+@pytest.mark.parametrize(
+    ("acquired_at", "change"), [("2024-06-30", 2), ("2024-07-01", 2), ("2024-07-02", None), ("", 2)]
+)
+def test_a_customer_held_no_limit_before_it_was_acquired(at: ByHand, acquired_at: str, change: float | None) -> None:
+    customers = f"""
+    customer_id | acquired_at   | credit_limit | valid_from
+    acme        | {acquired_at} | 100          |
+    acme        | {acquired_at} | 300          | 2025-06-01
+    """
+    assert at("2025-07-01", orders=ORDERS, customers=customers)["acme"]["credit_limit_change_365d"] == change
+
+
 @pytest.mark.parametrize(("valid_to", "change"), [("2024-07-01", None), ("2024-07-02", 1)])
 def test_a_limit_that_ended_365_days_ago_had_ended_then(at: ByHand, valid_to: str, change: float | None) -> None:
     customers = f"""

@@ -54,6 +54,73 @@ def test_other_tiers_count_once_and_rows_to_come_do_not(at: ByHand) -> None:
     assert {c: v["tier_changes_365d"] for c, v in values.items()} == {"buyer": 2, "no-tier": 0}
 
 
+def test_a_row_without_an_end_gave_way_to_the_one_that_began_after_it(at: ByHand) -> None:
+    customers = f"""
+    customer_id   | tier | valid_from | valid_to
+    long-ago      | B    | {day(900)} |
+    long-ago      | A    | {day(500)} |
+    a-year-ago    | B    | {day(900)} |
+    a-year-ago    | A    | {day(365)} |
+    this-year     | B    | {day(900)} |
+    this-year     | A    | {day(364)} |
+    thrice        | C    | {day(900)} |
+    thrice        | B    | {day(500)} |
+    thrice        | A    | {day(10)}  |
+    back          | A    | {day(900)} |
+    back          | B    | {day(300)} |
+    back          | A    | {day(10)}  |
+    back-long-ago | A    | {day(900)} |
+    back-long-ago | B    | {day(500)} |
+    back-long-ago | A    | {day(10)}  |
+    first-undated | B    |            |
+    first-undated | A    | {day(400)} |
+    still-undated | B    |            |
+    still-undated | A    | {day(300)} |
+    says-nothing  | A    | {day(900)} |
+    says-nothing  |      | {day(500)} |
+    says-nothing  | B    | {day(100)} |
+    ended         | A    | {day(900)} |
+    ended         | B    | {day(500)} | {day(200)}
+    """
+    values = at(AS_OF, orders=ORDERED, customers=customers)
+    assert {c: v["tier_changes_365d"] for c, v in values.items()} == {
+        "buyer": 0,
+        "long-ago": 0,
+        "a-year-ago": 0,
+        "this-year": 1,
+        "thrice": 1,  # C was given up before
+        "back": 1,
+        "back-long-ago": 1,
+        "first-undated": 0,
+        "still-undated": 1,
+        "says-nothing": 1,
+        "ended": 0,  # what follows the end of B is not said, and A had given way to B
+    }
+
+
+def test_a_row_that_is_known_later_has_not_yet_ended_the_one_before(at_each: EachByHand) -> None:
+    customers = f"""
+    customer_id | tier | valid_from | valid_to | known_at
+    buyer       | B    | {day(900)} |          | {day(900)}
+    buyer       | A    | {day(500)} |          | {day(5)}
+    buyer       | B    | {day(100)} |          | {day(100)}
+    """
+    before, after = at_each(day(5), day(4), orders=ORDERED, customers=customers)
+    assert (before["buyer"]["tier_changes_365d"], after["buyer"]["tier_changes_365d"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("acquired", "changes"), [(100, 1), (364, 1), (365, 1), (366, 1)])
+def test_a_row_without_a_beginning_holds_since_the_customer_was_acquired(
+    at: ByHand, acquired: int, changes: int
+) -> None:
+    customers = f"""
+    customer_id | acquired_at     | tier | valid_from
+    buyer       | {day(acquired)} | B    |
+    buyer       | {day(acquired)} | A    | {day(10)}
+    """
+    assert at(AS_OF, orders=ORDERED, customers=customers)["buyer"]["tier_changes_365d"] == changes
+
+
 # --- among peers
 
 

@@ -49,6 +49,26 @@ def test_what_is_wrong_with_a_condition_is_said_in_both_languages(condition: str
     assert all(any("一" <= letter <= "鿿" for letter in f.zh) for f in faults)
 
 
+def test_a_condition_may_use_the_projects_own_features() -> None:
+    own = frozenset({"parcels_90d", "row"})
+    assert condition_faults("parcels_90d > 2 AND row < 1 AND spend_365d > 1", own) == ()
+    (unknown,) = condition_faults("parcels_30d > 2", own)
+    assert unknown.en == "there is no column 'parcels_30d'. Did you mean 'parcels_90d'?"
+    assert unknown.zh == "没有“parcels_30d”这一列。您是否想写“parcels_90d”？"
+    assert condition_faults("parcels_90d > 2")  # another project has no such feature
+    assert "it must be true or false, got DOUBLE" in condition_faults("parcels_90d", own)[0].en
+
+
+def test_own_features_are_answered_like_any_other_column() -> None:
+    table = pa.table({"parcels_90d": [3.0, 1.0, None, float("nan")], "row": [9, 8, 7, 6]})
+    answer = eligible(table, {"many": "parcels_90d > 2", "late": "row < 8", "unknown": "parcels_90d IS NULL"})
+    assert {id_: found.tolist() for id_, found in answer.items()} == {
+        "many": [True, False, False, False],
+        "late": [False, False, True, True],
+        "unknown": [False, False, True, True],
+    }
+
+
 def test_all_faults_of_a_condition_are_said_at_once() -> None:
     faults = condition_faults("spend_365 > now() AND segment = 'at_risc'")
     assert len(faults) == 3

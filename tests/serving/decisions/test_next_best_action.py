@@ -112,6 +112,17 @@ def test_the_effect_decides_and_not_the_risk() -> None:
     assert advice["recommended_action"].tolist() == ["no_action", "call"]  # 9.5 − 15 < 0 < 80 − 15
 
 
+def test_an_action_may_ask_for_a_feature_of_the_projects_own() -> None:
+    asked = action("parcel_call", (0.05, 0.1, 0.2), 15).model_copy(update={"eligible": "parcels_90d > 2"})
+    advice = advise(
+        Playbook(actions=(asked,)),
+        churn_probability=[0.5, 0.5, 0.5],
+        value_at_stake=[1000.0] * 3,
+        parcels_90d=[3.0, 2.0, nan],
+    )
+    assert advice["recommended_action"].tolist() == ["parcel_call", "no_action", "no_action"]
+
+
 def test_no_action_costs_and_earns_nothing_and_says_why() -> None:
     advice = only(advise(churn_probability=[0.1], value_at_stake=[100.0]))
     assert advice["recommended_action"] == "no_action"

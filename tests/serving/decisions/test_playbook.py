@@ -84,6 +84,35 @@ def test_a_projects_own_playbook_lies_relative_to_the_project_file(tmp_path: Pat
     assert [a.id for a in load_playbook(load_project(tmp_path)).actions] == ["call"]
 
 
+OWN_FEATURE = """
+[playbook]
+path = "playbook.toml"
+[features.parcels_90d]
+table = "orders"
+sql = "count(*) FILTER (WHERE age_days <= 90)"
+unit = "parcels"
+meaning = { en = "Parcels in 90 days", zh = "90 天内的包裹数" }
+"""
+
+
+def test_a_condition_may_use_a_feature_that_the_project_file_defines(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(PROJECT + OWN_FEATURE, encoding="utf-8")
+    (tmp_path / "playbook.toml").write_text(CALL.replace("churn_probability >=", "parcels_90d >="), encoding="utf-8")
+    (action,) = load_playbook(load_project(tmp_path)).actions
+    assert action.eligible == "parcels_90d >= 0.3"
+
+
+def test_a_misspelled_feature_of_the_project_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "retinue.toml").write_text(PROJECT + OWN_FEATURE, encoding="utf-8")
+    (tmp_path / "playbook.toml").write_text(CALL.replace("churn_probability >=", "parcels_9d >="), encoding="utf-8")
+    with pytest.raises(ProjectError) as caught:
+        load_playbook(load_project(tmp_path))
+    assert (
+        "action 'call'.eligible: there is no column 'parcels_9d'. Did you mean 'parcels_90d'?" in caught.value.text.en
+    )
+    assert "没有“parcels_9d”这一列" in caught.value.text.zh
+
+
 def test_a_missing_playbook_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"There is no playbook at .*gone\.toml\. Correct playbook\.path"):
         read_playbook(tmp_path / "gone.toml")

@@ -4,7 +4,15 @@ import pytest
 from sklearn.metrics import log_loss
 
 from tests.training.companies import FEATURES, learnable
-from training.models.fitting import CANDIDATES, Fitted, _folds, baseline_probabilities, fit_candidates, latest_rows
+from training.models.fitting import (
+    CANDIDATES,
+    Fitted,
+    _folds,
+    baseline_probabilities,
+    fit_candidates,
+    latest_rows,
+    parameters_of,
+)
 
 ROWS, NEW = learnable(1_200), learnable(400, seed=1)
 
@@ -49,6 +57,13 @@ def test_the_number_of_rounds_is_found_and_kept(fitted: dict[str, Fitted]) -> No
     assert 1 < (fitted["xgboost"].rounds or 0) < 300
     assert fitted["blend"].rounds == fitted["xgboost"].rounds
     assert fitted["logistic"].rounds is None
+
+
+def test_the_mean_of_both_says_what_each_of_them_was_fitted_with(fitted: dict[str, Fitted]) -> None:
+    trees, regression, blend = (parameters_of(kind, fitted[kind]) for kind in ("xgboost", "logistic", "blend"))
+    assert (trees["rounds"], trees["max_depth"], trees["eta"]) == (fitted["xgboost"].rounds, 3, 0.05)
+    assert regression == {"logistic_C": 0.05, "logistic_max_iter": 1000}
+    assert blend == trees | regression
 
 
 @pytest.mark.parametrize("kind", CANDIDATES)
