@@ -1,0 +1,1 @@
+"""Probability models of repeat purchases and spend for customers without a contract."""

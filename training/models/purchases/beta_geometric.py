@@ -1,0 +1,194 @@
+"""What BG/NBD and MBG/NBD share: purchases at random times, and a chance to leave for good after each of them.
+
+A customer buys at rate λ ~ Gamma(r, α) and leaves after a purchase with probability p ~ Beta(a, b). The two models
+differ in one thing only: whether the first purchase of all already gives that chance (MBG/NBD) or not (BG/NBD). A
+customer with x repeat purchases has then stayed m = x + 1 or m = x times.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, gammaln, psi
+
+from features.errors import NotEnoughDataError
+from features.text import Text
+from training.models.purchases.history import GroupedHistory, PurchaseHistory, checked_horizon, for_each_distinct
+from training.models.purchases.maximum_likelihood import Fit, Likelihood, maximise, parameters_from_json
+from training.models.purchases.quadrature import mean_over_dropout
+
+Floats = NDArray[np.float64]
+
+STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.1, 0.5, 3.0), (3.0, 3.0, 0.1, 1.0), (0.5, 0.3, 2.0, 10.0))
+"""r, α, a, b where the search begins, with times in units of the mean age."""
+ROUGH_GROUPS = 20_000
+
+
+@dataclass(frozen=True)
+class BetaGeometricNbd:
+    """Parameters of the model; all are above 0.
+
+    ``r`` and ``alpha_days``: shape (no unit) and rate (days) of the Gamma distribution of purchase rates, whose mean is
+    r / alpha_days purchases per day. ``a`` and ``b``: the Beta distribution of the probability to leave after a
+    purchase, whose mean is a / (a + b).
+    """
+
+    r: float
+    alpha_days: float
+    a: float
+    b: float
+
+    kind: ClassVar[str]
+    first_purchase_counts: ClassVar[int]
+    """1 when the first purchase of all gives a chance to leave, else 0."""
+
+    @classmethod
+    def fit(cls, history: PurchaseHistory) -> Fit[Self]:
+        """The most likely parameters for these customers.
+
+        The search counts time in mean ages, so that it takes the same way whatever the unit; the result is in days.
+        Raises NotEnoughDataError: nobody came back, or the search finds no peak.
+        """
+        check_repeats(history)
+        unit = float(history.age_days.mean())
+        grouped = history.grouped()
+        distinct, customers = grouped.distinct.scaled(unit), grouped.customers
+        found = maximise(
+            lambda rows: cls._likelihood_of(distinct.take(rows), customers[rows]), customers, STARTS, ROUGH_GROUPS
+        )
+        in_days = np.array([1.0, unit, 1.0, 1.0])
+        names = ("r", "alpha_days", "a", "b")
+        return Fit(
+            model=cls(*(found.parameters * in_days).tolist()),
+            standard_errors=dict(zip(names, (found.standard_errors * in_days).tolist(), strict=True)),
+            log_likelihood=float(found.log_likelihood - history.repeat_purchases.sum() * np.log(unit)),
+            customers=len(history),
+            groups=len(distinct),
+        )
+
+    def log_likelihood(self, history: PurchaseHistory) -> float:
+        """Sum of the customers' log-likelihoods, with times in days.
+
+        In units of u days it is larger by ln(u) for each repeat purchase.
+        """
+        return self.log_likelihood_and_gradient(history.grouped())[0]
+
+    def log_likelihood_and_gradient(self, grouped: GroupedHistory) -> tuple[float, Floats]:
+        """The log-likelihood, and its derivatives by ln r, ln alpha_days, ln a and ln b, shape (4,)."""
+        parameters = np.array([self.r, self.alpha_days, self.a, self.b])
+        value, gradient = self._likelihood_of(grouped.distinct, grouped.customers)(parameters)
+        return value, gradient * parameters
+
+    def probability_alive(self, history: PurchaseHistory) -> Floats:
+        """Probability that the customer has not left by the cut-off, from 0 to 1, shape (customers,)."""
+        return np.asarray(expit(-self._log_odds_gone(history)))
+
+    def expected_purchases(self, history: PurchaseHistory, horizon_days: float) -> Floats:
+        """Expected purchases within ``horizon_days`` after the cut-off, shape (customers,).
+
+        The mean of (1 - exp(-λpt)) / p over the λ and p of those who are alive. The hypergeometric function of the
+        paper is this mean; integrating avoids its cancellations near a = 1 and its overflow at many purchases.
+        Raises ModelError: the horizon is negative or not finite.
+        """
+        horizon = checked_horizon(horizon_days)
+
+        def of(distinct: PurchaseHistory) -> Floats:
+            stays, k, rate_days = self._posterior(distinct)
+            return np.asarray(
+                self.probability_alive(distinct) * mean_over_dropout(self.a, self.b + stays, k, horizon / rate_days)
+            )
+
+        return for_each_distinct(history, of)
+
+    def probability_of_no_purchase(self, history: PurchaseHistory, horizon_days: float) -> Floats:
+        """Probability that nothing is bought within ``horizon_days`` after the cut-off, shape (customers,).
+
+        Who is gone buys nothing; who is alive has a purchase rate that follows Gamma(r + x, α + T).
+        Raises ModelError: the horizon is negative or not finite.
+        """
+        _, k, rate_days = self._posterior(history)
+        buys_if_alive = -np.expm1(-k * np.log1p(checked_horizon(horizon_days) / rate_days))
+        return np.asarray(1 - self.probability_alive(history) * buys_if_alive)
+
+    def to_json(self) -> dict[str, Any]:
+        """The model as a dict that JSON can hold."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """The model from what `to_json` gave. Raises ModelError: it is another kind, or a parameter is not sound."""
+        return cls(**parameters_from_json(stored, cls.kind, ("r", "alpha_days", "a", "b")))
+
+    def _posterior(self, history: PurchaseHistory) -> tuple[Floats, Floats, Floats]:
+        """Of customers who are alive: times stayed m, and shape and rate (days) of the Gamma distribution of λ."""
+        x = history.repeat_purchases
+        return x + self.first_purchase_counts, self.r + x, self.alpha_days + history.age_days
+
+    def _log_odds_gone(self, history: PurchaseHistory) -> Floats:
+        stays, k, _ = self._posterior(history)
+        silent = history.age_days - history.first_to_last_days
+        growth = k * np.log1p(silent / (self.alpha_days + history.first_to_last_days))
+        return _log_odds_left(self.a, self.b, stays) + growth
+
+    @classmethod
+    def _likelihood_of(cls, history: PurchaseHistory, customers: Floats) -> Likelihood:
+        """The log-likelihood of distinct histories, each shared by so many customers.
+
+        Gamma functions are taken once for each distinct x, the rest once for each distinct history.
+        """
+        x, last, age = history.repeat_purchases, history.first_to_last_days, history.age_days
+        counts, count_of = np.unique(x, return_inverse=True)
+        weight_of_count = np.bincount(count_of, weights=customers)
+        stays = counts + cls.first_purchase_counts
+        total = customers.sum()
+
+        def likelihood(parameters: Floats) -> tuple[float, Floats]:
+            r, alpha, a, b = parameters.tolist()
+            k = r + x
+            log_age, silence = np.log(alpha + age), np.log1p((age - last) / (alpha + last))
+            log_odds = _log_odds_left(a, b, stays)[count_of] + k * silence
+            gone = customers * expit(log_odds)
+            value = (
+                weight_of_count @ (gammaln(r + counts) - gammaln(r))
+                + weight_of_count @ (gammaln(b + stays) - gammaln(b) - gammaln(a + b + stays) + gammaln(a + b))
+                + total * r * np.log(alpha)
+                + customers @ (np.logaddexp(0, log_odds) - k * log_age)
+            )
+            gone_of_count = np.bincount(count_of, weights=gone)
+            # at m = 0 nobody is gone, so that the divisor there may be anything but 0
+            per_stay = gone_of_count @ (1 / np.where(stays > 0, b + stays - 1, 1))
+            both = psi(a + b) - psi(a + b + stays)
+            gradient = [
+                weight_of_count @ (psi(r + counts) - psi(r))
+                + total * np.log(alpha)
+                - customers @ log_age
+                + gone @ silence,
+                total * r / alpha
+                - customers @ (k / (alpha + age))
+                - gone @ (k * (age - last) / (alpha + age) / (alpha + last)),
+                weight_of_count @ both + gone.sum() / a,
+                weight_of_count @ (both + psi(b + stays) - psi(b)) - per_stay,
+            ]
+            return float(value), np.array(gradient)
+
+        return likelihood
+
+
+def check_repeats(history: PurchaseHistory) -> None:
+    """Raise NotEnoughDataError when nobody bought again: then no purchase model can be told from another."""
+    if not history.repeat_purchases.sum():
+        raise NotEnoughDataError(
+            Text(
+                "None of {customers} customers bought a second time; a purchase model needs customers who did. "
+                "Give a longer history.",
+                "{customers} 位客户中没有人再次购买；购买模型需要有重复购买的客户。请提供更长的历史。",
+            ),
+            customers=len(history),
+        )
+
+
+def _log_odds_left(a: float, b: float, stays: Floats) -> Floats:
+    """Log of a / (b + m - 1), the odds to have left at the last of m chances rather than stayed; -inf without a chance."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.where(stays > 0, a / np.where(stays > 0, b + stays - 1, 1), 0.0))

@@ -1,0 +1,153 @@
+"""Maximum likelihood over positive parameters: several starts, L-BFGS-B on logarithms, standard errors."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from features.errors import ModelError, NotEnoughDataError
+from features.text import Text
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Likelihood = Callable[[Floats], tuple[float, Floats]]
+"""From positive parameters, shape (n,), to the log-likelihood and its derivatives by those parameters, shape (n,)."""
+
+Model = TypeVar("Model")
+
+LOG_BOUND = 12.0
+"""In scaled units parameters stay within exp(±12); the likelihood is flat out there."""
+FLAT_GRADIENT = 1e-3
+"""Largest slope of the log-likelihood per customer at which a search that stopped early counts as arrived.
+
+Near the bounds rounding alone leaves slopes of 1e-4, and no line search gets any further.
+"""
+FLATTEST_GRADIENT = 1e-9
+ROUGH_GAIN, FINE_GAIN = 1e-8, 1e-12
+"""Gain of the log-likelihood per customer below which a search ends."""
+HESSIAN_STEP = 1e-4
+LONGEST_NEWTON_STEP = 0.1
+MOST_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Fit(Generic[Model]):
+    """A fitted model and how well it is known.
+
+    ``standard_errors`` by parameter, in the parameter's unit; NaN where the data do not hold the parameter.
+    ``log_likelihood`` of all ``customers``, with times in days (or amounts in currency).
+    ``groups``: how many distinct rows the likelihood was computed on.
+    """
+
+    model: Model
+    standard_errors: dict[str, float]
+    log_likelihood: float
+    customers: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Where the likelihood is highest: parameters and standard errors, shape (n,), and its value there."""
+
+    parameters: Floats
+    standard_errors: Floats
+    log_likelihood: float
+
+
+def maximise(
+    likelihood_of: Callable[[Indices], Likelihood],
+    customers: Floats,
+    starts: Sequence[Sequence[float]],
+    rough_groups: int,
+) -> Maximum:
+    """The parameters, each above 0, under which what was observed is most likely.
+
+    ``likelihood_of`` gives the likelihood of the groups at some positions, ``customers`` the size of each group, shape
+    (groups,). From each of ``starts`` a rough search climbs the likelihood of at most ``rough_groups`` groups drawn
+    evenly; a fine one then climbs that of all groups from the best peak.
+    Raises NotEnoughDataError: the fine search does not arrive.
+    """
+    everybody = np.arange(len(customers))
+    rows = everybody
+    if len(customers) > rough_groups:
+        rows = np.sort(np.random.default_rng(0).choice(everybody, rough_groups, replace=False))
+    rough = likelihood_of(rows)
+    found = [_climb(rough, np.log(start), float(customers[rows].sum()), ROUGH_GAIN) for start in starts]
+    likelihood = likelihood_of(everybody)
+    best = _climb(likelihood, min(found, key=lambda result: float(result.fun)).x, float(customers.sum()), FINE_GAIN)
+    free = np.abs(best.x) < LOG_BOUND - 1e-6
+    if not best.success and np.abs(best.jac[free]).max(initial=0.0) > FLAT_GRADIENT:
+        raise NotEnoughDataError(
+            Text(
+                "The search for the most likely purchase model stopped before it arrived ({message}). Expected a peak: "
+                "give more customers or a longer history.",
+                "寻找最可能的购买模型时，搜索未到达最大值便已停止（{message}）。似然函数应有峰值："
+                "请提供更多客户或更长的历史。",
+            ),
+            message=best.message,
+        )
+    logs, errors = _newton(likelihood, best.x, free)
+    parameters = np.exp(logs)
+    return Maximum(parameters, errors * parameters, likelihood(parameters)[0])
+
+
+def parameters_from_json(stored: dict[str, Any], kind: str, names: Sequence[str]) -> dict[str, float]:
+    """The parameters that `to_json` wrote. Raises ModelError: another kind, or a parameter missing or not above 0."""
+    values = {name: stored.get(name) for name in names}
+    sound = all(isinstance(v, int | float) and np.isfinite(v) and v > 0 for v in values.values())
+    if stored.get("kind") != kind or not sound:
+        raise ModelError(
+            Text(
+                "A stored purchase model says {stored}; expected kind '{kind}' and positive numbers for {names}. "
+                "Train again, or read it with the model that wrote it.",
+                "存储的购买模型为 {stored}；应为类型“{kind}”，且 {names} 均为正数。请重新训练，或用写入它的模型读取。",
+            ),
+            stored=stored,
+            kind=kind,
+            names=", ".join(names),
+        )
+    return {name: float(stored[name]) for name in names}
+
+
+def _climb(likelihood: Likelihood, start: Floats, customers: float, gain: float) -> Any:
+    """SciPy's result of one search over the logarithms, per customer, until a step gains less than ``gain``."""
+
+    def descent(logs: Floats) -> tuple[float, Floats]:
+        parameters = np.exp(logs)
+        value, gradient = likelihood(parameters)
+        return -value / customers, -gradient * parameters / customers
+
+    bounds = [(-LOG_BOUND, LOG_BOUND)] * len(start)
+    options = {"maxiter": MOST_STEPS, "ftol": gain, "gtol": FLATTEST_GRADIENT, "maxcor": 20}
+    return minimize(descent, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+
+
+def _newton(likelihood: Likelihood, logs: Floats, free: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """One step of Newton's method towards the peak, and the standard errors of the logarithms, both of shape (n,).
+
+    The curvature comes from central differences of the exact gradient. Errors are NaN for a parameter at its bound, and
+    for all of them where the likelihood is not curved downwards in every direction.
+    """
+
+    def slope(at: Floats) -> Floats:
+        parameters = np.exp(at)
+        return (likelihood(parameters)[1] * parameters)[free]
+
+    errors = np.full(len(logs), np.nan)
+    steps = HESSIAN_STEP * np.eye(len(logs))[free]
+    curvature = np.array([slope(logs + step) - slope(logs - step) for step in steps]) / (2 * HESSIAN_STEP)
+    information = -(curvature + curvature.T) / 2
+    if not free.any() or np.linalg.eigvalsh(information).min() <= 0:
+        return logs, errors
+    covariance = np.linalg.inv(information)
+    errors[free] = np.sqrt(np.diag(covariance))
+    before, nearer = slope(logs), logs.copy()
+    nearer[free] += covariance @ before
+    in_reach = np.abs(nearer - logs).max() < LONGEST_NEWTON_STEP and np.abs(nearer).max() <= LOG_BOUND
+    if in_reach and np.abs(slope(nearer)).max() < np.abs(before).max():
+        return nearer, errors
+    return logs, errors
