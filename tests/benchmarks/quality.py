@@ -19,13 +19,19 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
+from features.catalogue import BY_NAME
 from features.project import Project, load_project
+from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Text
 from serving.demo import prepare
 from tests.benchmarks.report import Result, at_least, at_most, write
 from training.dataset import LABEL, labelled_snapshots, training_features
+from training.evaluation.metrics import evaluate
 from training.job import Evaluation, Training, evaluate_champion, train
+from training.models.purchases.bg_nbd import BgNbd
+from training.models.purchases.history import AGE_DAYS, FIRST_TO_LAST_DAYS, PURCHASE_DAYS, PurchaseHistory
+from training.models.purchases.pareto_nbd import ParetoNbd
 
 LEAST_AUC = 0.72
 MOST_CALIBRATION_ERROR = 0.05
@@ -46,6 +52,7 @@ def cdnow(folder: Path) -> list[Result]:
         _exactly(
             "cdnow 1998-03-31: AUC of number of purchases alone", rankings["number_of_purchases"], "AUC", 0.712, 0.0005
         ),
+        *_purchase_models(project, _day(project, "1997-12-31"), _day(project, "1998-03-31"), result),
         at_least("cdnow 1998-03-31: AUC of the champion", result.metrics.auc, "AUC", LEAST_AUC),
         *_champion("cdnow 1998-03-31", result),
     ]
@@ -132,6 +139,26 @@ def _champion(cutoff: str, result: Evaluation) -> list[Result]:
         ),
         Result(f"{cutoff}: lift of the champion in the top tenth", result.metrics.top_decile_lift, "times"),
     ]
+
+
+def _purchase_models(project: Project, fitted: datetime, cutoff: datetime, result: Evaluation) -> list[Result]:
+    """P(no purchase within the horizon) by models of repeat purchases, fitted on everybody as of ``fitted``."""
+    horizon = project.churn.horizon_days
+    with open_facts(project) as facts:
+        columns = [BY_NAME[name] for name in (PURCHASE_DAYS, FIRST_TO_LAST_DAYS, AGE_DAYS)]
+        known = PurchaseHistory.from_snapshot(snapshot(facts, [fitted], features=columns).to_pandas())
+        frame = labelled_snapshots(facts, [cutoff], cutoff + timedelta(days=horizon), training_features(facts))
+    history, churned = PurchaseHistory.from_snapshot(frame), frame[LABEL].to_numpy(dtype="int64")
+    found: list[Result] = []
+    for model in (BgNbd, ParetoNbd):
+        metrics = evaluate(churned, model.fit(known).model.probability_of_no_purchase(history, horizon))
+        name = f"cdnow {cutoff:%Y-%m-%d}: {{}} of P(no purchase) by {model.kind}"
+        found += [
+            at_most(name.format("AUC"), metrics.auc, "AUC", result.metrics.auc),
+            Result(name.format("log-loss"), metrics.log_loss, "nats"),
+            Result(name.format("calibration error"), metrics.calibration_error, "share"),
+        ]
+    return found
 
 
 def _exactly(what: str, value: float, unit: str, target: float, tolerance: float) -> Result:
