@@ -15,7 +15,7 @@ from scipy.special import expit, gammaln, psi
 from features.errors import NotEnoughDataError
 from features.text import Text
 from training.models.purchases.history import GroupedHistory, PurchaseHistory, checked_horizon, for_each_distinct
-from training.models.purchases.maximum_likelihood import Fit, Likelihood, maximise, parameters_from_json
+from training.models.purchases.maximum_likelihood import Fit, Likelihood, fit_history, parameters_from_json
 from training.models.purchases.quadrature import mean_over_dropout
 
 Floats = NDArray[np.float64]
@@ -51,21 +51,7 @@ class BetaGeometricNbd:
         Raises NotEnoughDataError: nobody came back, or the search finds no peak.
         """
         check_repeats(history)
-        unit = float(history.age_days.mean())
-        grouped = history.grouped()
-        distinct, customers = grouped.distinct.scaled(unit), grouped.customers
-        found = maximise(
-            lambda rows: cls._likelihood_of(distinct.take(rows), customers[rows]), customers, STARTS, ROUGH_GROUPS
-        )
-        in_days = np.array([1.0, unit, 1.0, 1.0])
-        names = ("r", "alpha_days", "a", "b")
-        return Fit(
-            model=cls(*(found.parameters * in_days).tolist()),
-            standard_errors=dict(zip(names, (found.standard_errors * in_days).tolist(), strict=True)),
-            log_likelihood=float(found.log_likelihood - history.repeat_purchases.sum() * np.log(unit)),
-            customers=len(history),
-            groups=len(distinct),
-        )
+        return fit_history(cls, cls._likelihood_of, history, STARTS, ROUGH_GROUPS, ("r", "alpha_days", "a", "b"))
 
     def log_likelihood(self, history: PurchaseHistory) -> float:
         """Sum of the customers' log-likelihoods, with times in days.

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from features.errors import ModelError, NotEnoughDataError
 from features.text import Text
+from training.models.purchases.history import PurchaseHistory
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -93,6 +94,33 @@ def maximise(
     logs, errors = _newton(likelihood, best.x, free)
     parameters = np.exp(logs)
     return Maximum(parameters, errors * parameters, likelihood(parameters)[0])
+
+
+def fit_history(
+    make: Callable[..., Model],
+    likelihood_of: Callable[[PurchaseHistory, Floats], Likelihood],
+    history: PurchaseHistory,
+    starts: Sequence[Sequence[float]],
+    rough_groups: int,
+    names: Sequence[str],
+) -> Fit[Model]:
+    """The most likely model for these customers, from the likelihood of distinct histories and the size of each.
+
+    Time is counted in mean ages, so that the search takes the same way whatever the unit; of the parameters, those whose
+    name ends in ``_days`` are times. Raises NotEnoughDataError: the search finds no peak.
+    """
+    unit = float(history.age_days.mean())
+    grouped = history.grouped()
+    distinct, customers = grouped.distinct.scaled(unit), grouped.customers
+    found = maximise(lambda rows: likelihood_of(distinct.take(rows), customers[rows]), customers, starts, rough_groups)
+    in_days = np.array([unit if name.endswith("_days") else 1.0 for name in names])
+    return Fit(
+        model=make(*(found.parameters * in_days).tolist()),
+        standard_errors=dict(zip(names, (found.standard_errors * in_days).tolist(), strict=True)),
+        log_likelihood=float(found.log_likelihood - history.repeat_purchases.sum() * np.log(unit)),
+        customers=len(history),
+        groups=len(distinct),
+    )
 
 
 def parameters_from_json(stored: dict[str, Any], kind: str, names: Sequence[str]) -> dict[str, float]:
