@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY := PASSIVE
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
-	@echo "  make bench-NAME       Run one benchmark: $(notdir $(basename $(filter-out %__init__.py %report.py %/test_families.py %/test_report.py,$(wildcard tests/benchmarks/*.py))))"
+	@echo "  make bench-NAME       Run one benchmark: $(notdir $(basename $(filter-out %__init__.py %report.py tests/benchmarks/test_%.py,$(wildcard tests/benchmarks/*.py))))"
 
 setup: $(READY) ## Install Retinue and all it needs into .venv
 
@@ -41,7 +41,7 @@ format: $(READY) ## Put the code into the project's style
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Run all benchmarks; each writes build/bench/NAME.json
-	@for file in $(filter-out %__init__.py %report.py %/test_families.py %/test_report.py,$(wildcard tests/benchmarks/*.py)); do \
+	@for file in $(filter-out %__init__.py %report.py tests/benchmarks/test_%.py,$(wildcard tests/benchmarks/*.py)); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 bench-%: $(READY)

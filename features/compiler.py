@@ -82,7 +82,7 @@ def compile_features(
         readings = sum(len(re.findall(rf"\b{relation.name}\b", r.sql)) for r in relations if relation.name in r.uses)
         is_kept = several or (readings > 1 and not relation.is_projection)
         out_of_order = several and "known_at" in columns.get(relation.table, ())
-        sql = relation.learnt_later if relation.learnt_later and out_of_order else relation.sql
+        sql = relation.sql_out_of_order if relation.sql_out_of_order and out_of_order else relation.sql
         steps.append(Step(relation.name, once.fill(sql), is_kept))
     picked = f" WHERE customer_id IN (SELECT customer_id FROM {WANTED})" if customers else ""
     selects = (

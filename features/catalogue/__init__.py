@@ -46,7 +46,7 @@ BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
 def catalogue_hash(features: tuple[Feature, ...]) -> str:
     """A short fingerprint of what the features *compute*; a model refuses to score what it was not trained on."""
     parts = [f"{f.name}={f.source}:{f.sql}:{f.empty}" for f in features]
-    parts += [f"{r.name}={r.sql}:{r.learnt_later}" for r in RELATIONS.values()]
+    parts += [f"{r.name}={r.sql}:{r.sql_out_of_order}" for r in RELATIONS.values()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

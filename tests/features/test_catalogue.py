@@ -50,7 +50,7 @@ def test_relations_come_after_those_they_use() -> None:
 
 @pytest.mark.parametrize("relation", RELATIONS.values(), ids=lambda r: r.name)
 def test_a_relation_reads_the_tables_and_relations_that_it_names_and_no_others(relation: Relation) -> None:
-    for sql in filter(None, (relation.sql, relation.learnt_later)):
+    for sql in filter(None, (relation.sql, relation.sql_out_of_order)):
         tables = {name for name in re.findall(r"\{(\w+)\}", sql) if name in TABLES}
         assert tables <= {relation.table, *relation.optional}
         read = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", sql)) & set(RELATIONS)
@@ -59,7 +59,7 @@ def test_a_relation_reads_the_tables_and_relations_that_it_names_and_no_others(r
 
 @pytest.mark.parametrize("relation", RELATIONS.values(), ids=lambda r: r.name)
 def test_what_is_computed_once_does_not_hang_on_one_cut_off_and_the_rest_does(relation: Relation) -> None:
-    of_one = re.search(r"\{(as_of|as_of_day|day|day_of_year|step)\}", relation.sql + (relation.learnt_later or ""))
+    of_one = re.search(r"\{(as_of|as_of_day|day|day_of_year|step)\}", relation.sql + (relation.sql_out_of_order or ""))
     assert (of_one is None) == (relation.kind == "once")
 
 

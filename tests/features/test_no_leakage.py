@@ -245,9 +245,9 @@ def leaky(changes: tuple[Change, ...]) -> dict[str, Relation]:
     changed = dict(RELATIONS)
     for name, sound, leak in changes:
         relation = changed[name]
-        assert sound in relation.sql + (relation.learnt_later or "")
-        later_sql = relation.learnt_later and relation.learnt_later.replace(sound, leak)
-        changed[name] = replace(relation, sql=relation.sql.replace(sound, leak), learnt_later=later_sql)
+        assert sound in relation.sql + (relation.sql_out_of_order or "")
+        later_sql = relation.sql_out_of_order and relation.sql_out_of_order.replace(sound, leak)
+        changed[name] = replace(relation, sql=relation.sql.replace(sound, leak), sql_out_of_order=later_sql)
     return changed
 
 

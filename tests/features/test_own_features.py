@@ -153,6 +153,6 @@ unit = "orders"
     file.write_text(base + 'meening = "Big"\n', encoding="utf-8")
     with pytest.raises(ProjectError, match="meaning"):
         load_project(file)
-    file.write_text(base.replace("big", "Big Orders") + 'meaning = "Big"\n', encoding="utf-8")
-    with pytest.raises(ProjectError):
+    file.write_text(base.replace("big", '"Big Orders"') + 'meaning = "Big"\n', encoding="utf-8")
+    with pytest.raises(ProjectError, match="Big Orders"):
         load_project(file)

@@ -185,7 +185,7 @@ def test_orders_that_become_known_out_of_order_count_from_then_on_at_many_cut_of
 
 
 def test_one_list_of_purchase_days_for_all_cut_offs_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RELATIONS, "purchase_days", replace(RELATIONS["purchase_days"], learnt_later=None))
+    monkeypatch.setitem(RELATIONS, "purchase_days", replace(RELATIONS["purchase_days"], sql_out_of_order=None))
     assert not learnt_in_the_order_of_cut_offs(OUT_OF_ORDER)
 
 

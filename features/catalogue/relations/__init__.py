@@ -4,7 +4,7 @@ A fact counts only when it happened *and* was known strictly before the cut-off,
 later of both clocks; what became known later about an earlier fact (a settlement, the closing of a complaint) is hidden
 the same way. Ages are whole days on the project's calendar, from the fact's day to the day of the cut-off. Where many
 features count in the same windows, a relation has them as numbers: ``in_90d`` is 1 for an age of at most 90 days, else
-0, since multiplying costs a database half of what filtering does.
+0, since multiplying costs a database less than filtering.
 
 Money is in ten-thousandths of the currency, as whole numbers in columns ``…_minor``: their sums are exact in every
 order, so that a customer computed alone has the very same features as in a batch (up to 9e11 in a currency).

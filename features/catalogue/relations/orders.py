@@ -87,7 +87,7 @@ SELECT customer_id, 0 AS first_step, {{steps}} AS after_step, {_MOMENT} + {{pass
 FROM sales WHERE is_return = 0"""
     ),
     uses=("sales",),
-    learnt_later=_as_lists(
+    sql_out_of_order=_as_lists(
         f"""
 SELECT customer_id, 0 AS first_step, {{steps}} AS after_step, {_MOMENT} + {{passed[known_from]}} AS moment
 FROM sales WHERE is_return = 0 AND customer_id NOT IN (SELECT customer_id FROM learnt_later)

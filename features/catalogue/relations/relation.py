@@ -12,8 +12,9 @@ class Relation:
 
     ``once``: the same for all cut-offs, computed once. ``rows``: at one cut-off, with any number of rows a customer, for
     features that are aggregates. ``customer``: at one cut-off, with one row a customer, for features that are
-    expressions. ``optional`` tables may be empty. ``is_projection``: reading it again costs no more than keeping it. ``learnt_later`` stands in for ``sql`` where facts may become known
-    out of order and several cut-offs see them so.
+    expressions. ``optional`` tables may be empty. ``is_projection``: reading it again costs no more than keeping it.
+    ``sql_out_of_order`` stands in for ``sql`` where facts may become known in another order than they happened, and
+    several cut-offs see them so.
     """
 
     name: str
@@ -23,7 +24,7 @@ class Relation:
     uses: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     is_projection: bool = False
-    learnt_later: str | None = None
+    sql_out_of_order: str | None = None
 
 
 def flag(condition: str) -> str:
