@@ -22,9 +22,13 @@ class Capability:
 
 
 CAPABILITIES: tuple[Capability, ...] = (
-    Capability("churn_risk", Text("churn risk with reasons", "流失风险及原因"), (("orders",),)),
+    Capability(
+        "churn_risk",
+        Text("churn risk with reasons", "流失风险及原因"),
+        (("orders",), ("subscriptions.ended_at",), ("panel.label",)),
+    ),
     Capability("segments", Text("segments and value", "客户分群与价值"), (("orders",),)),
-    Capability("recommendations", Text("recommended actions", "挽留建议"), (("orders",),)),
+    Capability("recommendations", Text("recommended actions", "挽留建议"), (("orders",), ("subscriptions.amount",))),
     Capability("margin", Text("value from real margins", "按实际毛利计算价值"), (("orders.margin",),)),
     Capability("breadth", Text("breadth of the assortment", "购买品类广度"), (("orders.category",),)),
     Capability("discounts", Text("discount sensitivity", "折扣敏感度"), (("orders.discount",),)),

@@ -120,19 +120,27 @@ class ChurnBands(_Strict):
 
 
 class ChurnSettings(_Strict):
-    """What leaving means here: no purchase within the horizon, asked of customers who bought recently."""
+    """What leaving means here, within the horizon: ``silence``, no purchase; ``decline``, spend below ``decline_share`` of
+    the own habit (both asked of customers who bought recently); ``contract``, no running contract at its end; ``panel``,
+    the label of a ready-made panel.
+    """
 
-    kind: Literal["silence", "contract", "decline"] = "silence"
+    kind: Literal["silence", "contract", "decline", "panel"] = "silence"
     horizon_days: int = Field(90, ge=1, le=1095, strict=True)
     active_within_days: int = Field(180, ge=1, le=3650, strict=True)
+    decline_share: float = Field(0.5, gt=0, lt=1, strict=True)
     bands: ChurnBands = ChurnBands()
 
 
 class ValueSettings(_Strict):
-    """How money at stake is counted: a customer's margin over the horizon, from the share of spend that is margin."""
+    """How money at stake is counted: a customer's margin over the horizon, from the share of spend that is margin.
+
+    ``contract_period_days`` is the time for which the price of a contract is paid, where there are no orders.
+    """
 
     horizon_days: int = Field(365, ge=1, le=3650, strict=True)
     margin_share: float = Field(0.3, gt=0, le=1, strict=True)
+    contract_period_days: int = Field(30, ge=1, le=3650, strict=True)
 
 
 class PlaybookSettings(_Strict):

@@ -59,15 +59,27 @@ class Proposal:
         ]
         for guess in self.tables:
             parts += ["", *_table_lines(guess, language)]
-        if any(guess.table.name == "orders" for guess in self.tables):
-            parts += [
+        parts += self._churn(language)
+        return "\n".join([*parts, *(_comment(text, language) for text in self.unused)]) + "\n"
+
+    def _churn(self, language: Language) -> list[str]:
+        """The section that says what leaving is, by the tables that are there."""
+        given = {guess.table.name: {g.column for g in guess.guesses} for guess in self.tables}
+        if "orders" in given:
+            return [
                 "",
                 f"[churn]  {_comment(_CHURN, language)}",
                 'kind = "silence"',
                 _line("horizon_days", "90", _HORIZON, language),
                 _line("active_within_days", "180", _ACTIVE, language),
             ]
-        return "\n".join([*parts, *(_comment(text, language) for text in self.unused)]) + "\n"
+        if "ended_at" in given.get("subscriptions", ()):
+            horizon = _line("horizon_days", "90", _NOTICE, language)
+            return ["", f"[churn]  {_comment(_CONTRACT, language)}", 'kind = "contract"', horizon]
+        if "label" in given.get("panel", ()):
+            horizon = _line("horizon_days", "90", _LABEL_HORIZON, language)
+            return ["", f"[churn]  {_comment(_PANEL, language)}", 'kind = "panel"', horizon]
+        return []
 
 
 def propose(folder: Path) -> Proposal:
@@ -169,6 +181,10 @@ _TOLD_CURRENCY = Text("by the signs beside the amounts", "根据金额旁的符�
 _CURRENCY = Text("assumed: please set", "假设，请核对")
 _TIMEZONE = Text("assumed: times without an offset are read in it", "假设，请核对：不带时区偏移的时间按此读取")
 _CHURN = Text("who has left: no purchase within the horizon", "何谓流失：预测期内没有购买")
+_CONTRACT = Text("who has left: no contract runs when the horizon ends", "何谓流失：预测期结束时没有生效的合同")
+_PANEL = Text("who has left: as the panel's label says", "何谓流失：以快照的标签为准")
+_NOTICE = Text("assumed: how far ahead somebody can still act", "假设：仍来得及采取行动的提前天数")
+_LABEL_HORIZON = Text("assumed: please set the days that the label looks ahead", "假设：请填写标签所看的天数")
 _HORIZON = Text(
     "assumed: about two or three usual gaps between purchases are good", "假设：约为平常购买间隔的两三倍为宜"
 )

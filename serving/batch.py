@@ -25,8 +25,12 @@ from serving.decisions.next_best_action import recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.schemas import SCORES_SCHEMA, PublishedRun
 from serving.store import STORE_FILE, Run, open_store, publish
-from training.dataset import check_as_of, model_features
+from training.dataset import check_as_of
+from training.kinds import KINDS
+from training.loading import model_features
 from training.models.rfm import RfmModel
+from training.models.stored import StoredModel
+from training.panel import rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
 from training.tracking import Champion, champion_churn, champion_segments
 
@@ -39,6 +43,11 @@ LEAST_TENURE_DAYS = 90
 NO_PURCHASE = Text(
     "No purchase on file before {as_of}, so there is no rhythm to judge by.",
     "{as_of} 之前没有购买记录，无法判断购买节奏。",
+)
+NO_CONTRACT = Text("No contract runs, so there is none to be lost.", "没有生效的合同，无从流失。")
+NO_HABIT = Text(
+    "Known for less than the horizon, or returned as much as was bought: there is no habit to fall below yet.",
+    "相识时间不足一个预测期，或退货抵消了购买：尚无可参照的购买习惯。",
 )
 GONE = Text(
     "Has not bought for {silent} days, longer than the {active} days within which a customer counts as active; already"
@@ -76,14 +85,13 @@ def score(
     for place in (out, project.workspace):
         require_space(place, WORKSPACE_MEGABYTES)
     progress(Text("loading the champion", "加载模型"), 0.0)
-    champion, segments, playbook = champion_churn(project), champion_segments(project), load_playbook(project)
+    champion, playbook = champion_churn(project), load_playbook(project)
+    segments = champion_segments(project) if "orders" in project.tables else None
     progress(Text("reading the facts", "读取数据"), 0.1)
     with open_facts(project) as facts:
-        check_as_of(facts, as_of)
         progress(Text("computing features", "计算特征"), 0.25)
         model_features(champion.stored, facts)  # refuses a model that these facts do not fit
-        # Everything known, not only what the model learnt from: the playbook and the sentences may ask for more.
-        frame = snapshot(facts, [as_of]).to_pandas()
+        frame = _customers(facts, as_of)
         names = _names(facts, as_of)
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
@@ -102,12 +110,21 @@ def score(
     return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of), set_aside)
 
 
+def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:
+    """Everybody who is to be scored, with everything known: the playbook and the sentences may ask for more than a model."""
+    if facts.project.churn.kind == "panel":
+        return rows_to_score(facts, as_of)
+    check_as_of(facts, as_of)
+    frame: pd.DataFrame = snapshot(facts, [as_of]).to_pandas()
+    return frame
+
+
 def score_frame(
-    frame: pd.DataFrame, project: Project, champion: Champion, segments: RfmModel, playbook: Playbook
+    frame: pd.DataFrame, project: Project, champion: Champion, segments: RfmModel | None, playbook: Playbook
 ) -> pa.Table:
     """Scores (SCORES_SCHEMA) of customers given as features, with name and account_manager where known."""
     model = champion.stored
-    active = (frame["days_since_last_purchase"] <= model.facts.active_within_days).to_numpy()
+    active = _can_be_lost(frame, model)
     log_odds = np.full(len(frame), np.nan)
     log_odds[active] = model.model.log_odds(frame[active])
     low, high = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
@@ -118,7 +135,7 @@ def score_frame(
         churn_probability_low=low,
         churn_probability_high=high,
         churn_band=_bands(probability, project),
-        segment=segments.assign(frame)["segment"],
+        segment=segments.assign(frame)["segment"] if segments else None,
         value_at_stake=value_at_stake(frame, project),
     )
     advice = recommend(
@@ -131,7 +148,7 @@ def score_frame(
     )
     currency = project.project.currency
     reasons = _reasons(frame, active, champion, project)
-    abstained = _abstentions(frame, active, model.facts.active_within_days)
+    abstained = _abstentions(frame, active, model)
     scored = scored.assign(
         **{name: advice[name] for name in advice.columns},
         why=_why(scored.assign(**advice), playbook, reasons, abstained, currency),
@@ -146,12 +163,25 @@ def score_frame(
     return _table(scored, reasons)
 
 
+def _can_be_lost(frame: pd.DataFrame, model: StoredModel) -> NDArray[np.bool_]:
+    """Marks the customers of whom the model can tell a risk; of a panel, all that are to be scored."""
+    kind = KINDS.get(model.facts.churn_kind)
+    if kind is None:
+        return np.ones(len(frame), dtype=bool)
+    return kind.at_risk(frame, model.facts.horizon_days, model.facts.active_within_days)
+
+
 def value_at_stake(frame: pd.DataFrame, project: Project) -> Floats:
-    """Margin over the value horizon if the customer goes on buying as in the last year, in currency; NaN: no purchase.
+    """Margin over the value horizon if the customer goes on as in the last year, in currency; NaN: nothing to judge by.
 
     The yearly spend of a customer known for less than a year is extrapolated from no fewer than 90 days. Margin is the
-    customer's own where orders carry one, else spend times [value] margin_share. It is never below zero.
+    customer's own where orders carry one, else spend times [value] margin_share. It is never below zero. Without orders
+    it is that share of the price of the running contracts.
     """
+    value = project.value
+    if "spend_365d" not in frame:
+        prices = frame.get("contract_amount", pd.Series(np.nan, frame.index)).to_numpy(dtype=np.float64)
+        return np.asarray(prices * value.margin_share * value.horizon_days / value.contract_period_days)
     days = np.clip(frame["days_since_first_purchase"].to_numpy(), LEAST_TENURE_DAYS, 365)
     if "margin_365d" in frame:
         margin = frame["margin_365d"].to_numpy()
@@ -187,13 +217,28 @@ def _why(scored: pd.DataFrame, playbook: Playbook, reasons: pa.Array, abstained:
     return texts.where(pairs["en"].notna(), abstained)
 
 
-def _abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], active_within_days: int) -> pd.Series:
+def _abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], model: StoredModel) -> pd.Series:
     """Why there is no churn probability, for those without one."""
+    texts = pd.Series(None, frame.index, dtype="object")
+    kind = model.facts.churn_kind
+    if kind == "contract":
+        return texts.mask(~active, pd.Series([NO_CONTRACT._asdict()] * len(frame), frame.index))
+    if kind == "panel":
+        return texts
+    silent_or_new = _silent_or_new(frame, active, model.facts.active_within_days)
+    if kind == "decline":
+        no_habit = ~active & silent_or_new.isna()
+        return silent_or_new.mask(no_habit, pd.Series([NO_HABIT._asdict()] * len(frame), frame.index))
+    return silent_or_new
+
+
+def _silent_or_new(frame: pd.DataFrame, active: NDArray[np.bool_], active_within_days: int) -> pd.Series:
+    """For customers without a probability: that they have been silent for too long, or never bought; None otherwise."""
     days = frame["days_since_last_purchase"]
     as_of = frame["as_of"].iloc[0] if len(frame) else None
     texts = {
         silent_days: GONE.format(silent=int(silent_days), active=active_within_days)._asdict()
-        for silent_days in days[~active].dropna().unique()
+        for silent_days in days[~active & (days > active_within_days)].unique()
     }
     unknown = NO_PURCHASE.format(as_of=f"{as_of:%Y-%m-%d}")._asdict() if len(frame) else None
     return days.map(texts).astype("object").where(days.notna(), unknown).where(~pd.Series(active), None)

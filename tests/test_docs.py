@@ -77,7 +77,7 @@ def test_the_project_file_of_the_readme_loads(tmp_path: Path) -> None:
 def test_every_command_stands_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     names = [command.name for command in app().registered_commands]
-    assert len(names) == 10
+    assert len(names) >= 10
     assert [name for name in names if not re.search(rf"retinue (\w+, )*{name}\b", text)] == []
 
 

@@ -25,6 +25,11 @@ class Schedule:
     test: datetime
 
 
+def step_of(horizon_days: int) -> timedelta:
+    """From one cut-off to the next."""
+    return timedelta(days=max(LEAST_STEP_DAYS, horizon_days // CUTOFFS_PER_HORIZON))
+
+
 def schedule(first_fact: datetime, as_of: datetime, horizon_days: int) -> Schedule:
     """Cut-offs at even steps back from ``as_of`` less the horizon, at least one horizon after the first fact.
 
@@ -33,8 +38,7 @@ def schedule(first_fact: datetime, as_of: datetime, horizon_days: int) -> Schedu
     Raises NotEnoughDataError: the facts span less than three horizons (the last of them rounded up to whole steps).
     """
     horizon = timedelta(days=horizon_days)
-    step_days = max(LEAST_STEP_DAYS, horizon_days // CUTOFFS_PER_HORIZON)
-    step = timedelta(days=step_days)
+    step = step_of(horizon_days)
     last, earliest = as_of - horizon, first_fact + horizon
     cutoffs = sorted(last - i * step for i in range(MOST_CUTOFFS + CUTOFFS_PER_HORIZON) if last - i * step >= earliest)
     fit = tuple(c for c in cutoffs if c + horizon <= last)
@@ -49,6 +53,6 @@ def schedule(first_fact: datetime, as_of: datetime, horizon_days: int) -> Schedu
             as_of=as_of,
             days=max((as_of - first_fact).days, 0),
             horizon=horizon_days,
-            need=2 * horizon_days + -(-horizon_days // step_days) * step_days,
+            need=2 * horizon_days + -(-horizon_days // step.days) * step.days,
         )
     return Schedule(as_of, tuple(cutoffs), fit, last)

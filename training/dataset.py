@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from features.catalogue import Feature, catalogue_hash
-from features.errors import AsOfError, ModelError, NotEnoughDataError, ProjectError
+from features.capabilities import missing
+from features.catalogue import Feature
+from features.contracts import TABLES
+from features.errors import AsOfError, NotEnoughDataError, ProjectError
 from features.own_features import all_features
-from features.snapshot import snapshot
+from features.project import ChurnSettings
+from features.readers import quoted
+from features.snapshot import snapshot, snapshot_batches
 from features.sources import Facts
 from features.text import Text
-from training.labels import refuse_other_kinds, silence_labels
-from training.models.stored import StoredModel
+from training.kinds import KINDS
+from training.kinds.kind import ChurnKind
+from training.labels import labels
 
 LABEL = "churned"
 
@@ -30,11 +37,12 @@ NOT_LEARNT_FROM = (
 )
 """Features of the catalogue that the churn model leaves out."""
 
+MOST_ROWS = 1_000_000
+"""Rows (customers x cut-offs) that a training learns from; more of them cost time and memory, and gain next to nothing."""
+
 LEAST_CUSTOMERS = 100
 LEAST_OF_EACH_CLASS = 30
 STALE_AFTER_DAYS = 31
-
-RECENCY = "days_since_last_purchase"
 
 
 def labelled_snapshots(
@@ -42,23 +50,46 @@ def labelled_snapshots(
 ) -> pd.DataFrame:
     """One row per active customer and cut-off: customer_id, as_of, the features (float64), ``churned`` (0 or 1).
 
-    Active means: bought within [churn] active_within_days. Labels use facts known before ``known_before``.
+    Active are the customers who can be lost by the project's kind of churn: those who bought within [churn]
+    active_within_days, or who have a contract. Labels use facts known before ``known_before``.
     """
     return with_labels(facts, active_snapshots(facts, cutoffs, features), cutoffs, known_before)
 
 
 def active_snapshots(facts: Facts, cutoffs: Sequence[datetime], features: Sequence[Feature]) -> pd.DataFrame:
-    """The snapshot of the customers who are active at each cut-off."""
-    frame = snapshot(facts, cutoffs, features=features).to_pandas()
-    return active_rows(frame, facts.project.churn.active_within_days)
+    """The snapshot of the customers who are active at each cut-off, in order of cut-off and customer.
+
+    Of a company with more customers x cut-offs than `MOST_ROWS`, a part of the customers, drawn by the hash of their ids:
+    always the same, and the whole history of each.
+    """
+    share = MOST_ROWS / max(1, _customers(facts) * len(cutoffs))
+    parts = []
+    for batch in snapshot_batches(facts, cutoffs, features=features):
+        rows = active_rows(_drawn(batch, share).to_pandas(), facts.project.churn)
+        if len(rows):
+            parts.append(rows)
+    frame = pd.concat(parts) if parts else snapshot(facts, cutoffs, customers=[], features=features).to_pandas()
+    return frame.sort_values(["as_of", "customer_id"], kind="stable", ignore_index=True)
+
+
+def _drawn(batch: pa.RecordBatch, share: float) -> pa.RecordBatch:
+    """The rows of about a ``share`` of all customers; of all where it is 1 or more."""
+    if share >= 1:
+        return batch
+    hashes = pd.util.hash_array(batch.column(0).to_numpy(zero_copy_only=False))
+    return batch.filter(pa.array(hashes < np.uint64(share * 2.0**64)))
+
+
+def _customers(facts: Facts) -> int:
+    """About how many customers the table has that churn is told by."""
+    table = kind_of(facts).needs[0]
+    return int(facts.connection.execute(f"SELECT approx_count_distinct(customer_id) FROM {table}").fetchall()[0][0])
 
 
 def with_labels(facts: Facts, frame: pd.DataFrame, cutoffs: Sequence[datetime], known_before: datetime) -> pd.DataFrame:
     """The frame's rows at these cut-offs, with ``churned`` as it was known before ``known_before``."""
     rows = at_cutoffs(frame, cutoffs)
-    bought = silence_labels(facts, cutoffs, facts.project.churn.horizon_days, known_before)
-    keys = pd.MultiIndex.from_arrays([pd.to_datetime(rows["as_of"], utc=True), rows["customer_id"]])
-    return rows.assign(**{LABEL: (~keys.isin(bought.index)).astype(int)})
+    return rows.assign(**{LABEL: labels(facts, rows, cutoffs, known_before)})
 
 
 def at_cutoffs(frame: pd.DataFrame, cutoffs: Sequence[datetime]) -> pd.DataFrame:
@@ -66,38 +97,66 @@ def at_cutoffs(frame: pd.DataFrame, cutoffs: Sequence[datetime]) -> pd.DataFrame
     return frame[frame["as_of"].isin(pd.to_datetime(list(cutoffs), utc=True))].reset_index(drop=True)
 
 
-def active_rows(frame: pd.DataFrame, active_within_days: int) -> pd.DataFrame:
-    """The rows of customers who can be lost: they bought within the given days."""
-    return frame[frame[RECENCY] <= active_within_days]
+def active_rows(frame: pd.DataFrame, churn: ChurnSettings) -> pd.DataFrame:
+    """The rows of customers who can be lost."""
+    return frame[KINDS[churn.kind].at_risk(frame, churn.horizon_days, churn.active_within_days)]
+
+
+def kind_of(facts: Facts) -> ChurnKind:
+    """The project's kind of churn. Raises ProjectError: its tables do not tell who leaves, or it has but a panel."""
+    kind = KINDS.get(facts.project.churn.kind)
+    if kind is None:
+        raise ProjectError(
+            Text(
+                "[churn] kind = '{kind}' learns from a ready-made panel, which has no past to go back to. Use 'retinue train',"
+                " which holds a part of it out, or give dated facts and kind = 'silence', 'decline' or 'contract'.",
+                "[churn] kind = '{kind}' 使用现成的快照，无法回到过去的时点。请使用“retinue train”（会留出一部分数据），"
+                "或提供带日期的数据并设为 'silence'、'decline' 或 'contract'。",
+            ),
+            kind=facts.project.churn.kind,
+        )
+    if lacking := missing(kind.needs, facts.columns):
+        tables = ", ".join(sorted(facts.columns))
+        raise ProjectError(kind.lacking, tables=tables, lacking=", ".join(lacking))
+    return kind
 
 
 def training_features(facts: Facts) -> tuple[Feature, ...]:
     """The features that the project's tables support and a churn model learns from.
 
-    Raises ProjectError: there is no table of orders, or the churn kind has no training job.
+    Raises ProjectError: the tables do not tell who leaves.
     """
-    refuse_other_kinds(facts.project.churn.kind)
-    if "orders" not in facts.columns:
-        raise ProjectError(
-            Text(
-                "Churn as silence is learnt from orders, and the project gives none (it gives {tables}). Add"
-                " [tables.orders] to the project file.",
-                "“沉默”型流失模型需要订单数据，而项目没有提供（现有 {tables}）。请在项目文件中添加 [tables.orders]。",
-            ),
-            tables=", ".join(sorted(facts.columns)),
-        )
+    kind_of(facts)
     return tuple(feature for feature in all_features(facts) if feature.name not in NOT_LEARNT_FROM)
 
 
 def span(facts: Facts) -> tuple[datetime, datetime]:
-    """When the first and the last order happened, on the project's calendar."""
-    [(first, last)] = facts.connection.sql("SELECT min(ordered_at), max(ordered_at) FROM orders").fetchall()
+    """When the first fact that churn is told by happened, and the last of all facts, on the project's calendar.
+
+    The last is the last order; where there are none, the last of the other tables' facts or, beyond it, of the contracts'
+    ends that lie no further ahead than facts may be old: later ends are agreed rather than come.
+    """
+    [(first,)] = facts.connection.sql(kind_of(facts).first_fact).fetchall()
+    [(last,)] = facts.connection.sql(
+        "SELECT max(ordered_at) FROM orders" if "orders" in facts.columns else _last_fact(facts)
+    ).fetchall()
     zone = facts.project.timezone
     return first.replace(tzinfo=UTC).astimezone(zone), last.replace(tzinfo=UTC).astimezone(zone)
 
 
+def _last_fact(facts: Facts) -> str:
+    clocks = [(name, TABLES[name].occurred_at) for name in facts.columns]
+    dated = [(name, clock) for name, clock in clocks if clock in facts.columns[name]]
+    times = " UNION ALL ".join(f"SELECT max({quoted(str(clock))}) AS t FROM {quoted(name)}" for name, clock in dated)
+    begun = f"SELECT max(t) FROM ({times})"
+    if "subscriptions" not in facts.columns:
+        return begun
+    ended = f"ended_at <= ({begun}) + INTERVAL {STALE_AFTER_DAYS} DAY"
+    return f"SELECT greatest(({begun}), max(ended_at) FILTER ({ended})) FROM subscriptions"
+
+
 def end_of_facts(facts: Facts) -> datetime:
-    """The first midnight after the last order, on the project's calendar: from then on nothing is known."""
+    """The first midnight after the last fact, on the project's calendar: from then on nothing is known."""
     last = span(facts)[1]
     return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
@@ -108,10 +167,10 @@ def check_as_of(facts: Facts, as_of: datetime) -> None:
     if as_of <= first or (as_of - last).days > STALE_AFTER_DAYS:
         raise AsOfError(
             Text(
-                "The date {as_of:%Y-%m-%d} lies outside the data: orders run from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-                " Choose a date after the first order and at most {days} days after the last one, or give newer facts.",
-                "日期 {as_of:%Y-%m-%d} 超出数据范围：订单从 {first:%Y-%m-%d} 到 {last:%Y-%m-%d}。"
-                "请选择首个订单之后、且不晚于最后一个订单 {days} 天的日期，或提供更新的数据。",
+                "The date {as_of:%Y-%m-%d} lies outside the data, which run from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+                " Choose a date after the first fact and at most {days} days after the last one, or give newer facts.",
+                "日期 {as_of:%Y-%m-%d} 超出数据范围：数据从 {first:%Y-%m-%d} 到 {last:%Y-%m-%d}。"
+                "请选择首条数据之后、且不晚于最后一条数据 {days} 天的日期，或提供更新的数据。",
             ),
             as_of=as_of,
             first=first,
@@ -126,9 +185,9 @@ def check_outcome_known(facts: Facts, cutoff: datetime, horizon_days: int) -> No
     if end > last + timedelta(days=1):
         raise AsOfError(
             Text(
-                "What happened in the {horizon} days after {cutoff:%Y-%m-%d} is not known yet: orders end on"
+                "What happened in the {horizon} days after {cutoff:%Y-%m-%d} is not known yet: the facts end on"
                 " {last:%Y-%m-%d}. Choose a cut-off no later than {latest:%Y-%m-%d}.",
-                "{cutoff:%Y-%m-%d} 之后 {horizon} 天的结果尚不可知：订单截至 {last:%Y-%m-%d}。"
+                "{cutoff:%Y-%m-%d} 之后 {horizon} 天的结果尚不可知：数据截至 {last:%Y-%m-%d}。"
                 "请选择不晚于 {latest:%Y-%m-%d} 的截止时间。",
             ),
             horizon=horizon_days,
@@ -138,27 +197,7 @@ def check_outcome_known(facts: Facts, cutoff: datetime, horizon_days: int) -> No
         )
 
 
-def model_features(model: StoredModel, facts: Facts) -> tuple[Feature, ...]:
-    """The catalogue's features that a model wants, in its order.
-
-    Raises ModelError: the catalogue or the project's tables have changed since the model was trained.
-    """
-    active = {f.name: f for f in all_features(facts)}
-    chosen = tuple(active[name] for name in model.facts.features if name in active)
-    if len(chosen) < len(model.facts.features) or catalogue_hash(chosen) != model.facts.catalogue_hash:
-        missing = [name for name in model.facts.features if name not in active]
-        raise ModelError(
-            Text(
-                "The model was trained on other features than the project gives now (missing: {missing}). Give the same"
-                " tables and columns as in training, or train again with 'retinue train'.",
-                "模型训练所用的特征与项目现有的不同（缺少：{missing}）。请提供与训练时相同的表和列，或用“retinue train”重新训练。",
-            ),
-            missing=", ".join(missing) or Text("none, but their definitions have changed", "无，但定义已改变"),
-        )
-    return chosen
-
-
-def check_enough(frame: pd.DataFrame, horizon_days: int) -> None:
+def check_enough(frame: pd.DataFrame, outcome: Text) -> None:
     """Raise NotEnoughDataError unless there are enough customers who left and who stayed to learn from."""
     customers = frame["customer_id"].nunique()
     left = frame.loc[frame[LABEL] == 1, "customer_id"].nunique()
@@ -167,16 +206,16 @@ def check_enough(frame: pd.DataFrame, horizon_days: int) -> None:
         return
     raise NotEnoughDataError(
         Text(
-            "Too little to learn from: {customers} active customers, of whom {left} were seen to stay silent for"
-            " {horizon} days and {stayed} to buy again. At least {least} customers and {each} of each kind are needed."
+            "Too little to learn from: {customers} customers who can be lost, of whom {left} were seen to leave ({outcome})"
+            " and {stayed} to stay. At least {least} customers and {each} of each kind are needed."
             " Give more facts, or change [churn] horizon_days or active_within_days.",
-            "可供学习的数据太少：{customers} 位活跃客户，其中 {left} 位出现过 {horizon} 天沉默，{stayed} 位再次购买。"
+            "可供学习的数据太少：{customers} 位可能流失的客户，其中 {left} 位曾流失（{outcome}），{stayed} 位留下。"
             "至少需要 {least} 位客户，且两类各不少于 {each} 位。请提供更多数据，或调整 [churn] 的 horizon_days 或 active_within_days。",
         ),
         customers=customers,
         left=left,
         stayed=stayed,
-        horizon=horizon_days,
+        outcome=outcome,
         least=LEAST_CUSTOMERS,
         each=LEAST_OF_EACH_CLASS,
     )

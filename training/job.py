@@ -11,49 +11,42 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from features.catalogue import Feature, catalogue_hash
+from features.catalogue import catalogue_hash
 from features.errors import AsOfError
 from features.leakage.certificate import Certificate
 from features.progress import Progress, silent
 from features.project import Project
 from features.rejects_files import SetAside, keep_set_aside
-from features.snapshot import snapshot
-from features.sources import open_facts
+from features.sources import Facts, open_facts
 from features.text import Text
 from features.writing import require_space
-from training.cutoffs import Schedule, schedule
+from training.cutoffs import Schedule
 from training.dataset import (
     LABEL,
-    active_snapshots,
     at_cutoffs,
-    check_as_of,
     check_enough,
     check_outcome_known,
+    kind_of,
     labelled_snapshots,
-    model_features,
-    span,
-    training_features,
-    with_labels,
 )
 from training.evaluation.metrics import Metrics, evaluate, log_loss_gain
 from training.evaluation.plots import plot_churn
-from training.leakage.certify import certify_training
+from training.kinds.words import outcome_of
+from training.loading import TrainingData, load_training_data, model_features
 from training.models.fitting import (
     CANDIDATES,
     Fitted,
     baseline_probabilities,
     fit_candidates,
-    latest_rows,
     parameters_of,
 )
-from training.models.rfm import fit_rfm
+from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
+from training.panel import best_attribute, labelled_rows
 from training.tracking import champion_churn, log_churn_model, log_segments, promote
 
 SEED = 20260101
 WORKSPACE_MEGABYTES = 50
-RANKINGS = {"recency": ("days_since_last_purchase", 1), "number_of_purchases": ("purchase_days_total", -1)}
-GATE_BASELINES = ("base_rate", "recency")
 
 Floats = NDArray[np.float64]
 
@@ -62,8 +55,8 @@ Floats = NDArray[np.float64]
 class Training:
     """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
 
-    A model is promoted when it beats the baselines and its leakage ``certificate`` passed. ``set_aside`` are the rows of
-    the sources that could not be read.
+    ``by_customers``: the test holds other customers instead of a later day. A model is promoted when it beats the
+    baselines and its leakage ``certificate`` passed. ``set_aside`` are the rows of the sources that could not be read.
     """
 
     schedule: Schedule
@@ -78,6 +71,7 @@ class Training:
     segment_sizes: dict[str, int]
     certificate: Certificate
     set_aside: SetAside | None
+    by_customers: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,29 +84,6 @@ class Evaluation:
     metrics: Metrics
     ranking_auc: dict[str, float]
     set_aside: SetAside | None
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What one training works on.
-
-    ``labelled`` are the rows of all cut-offs as known at ``as_of``, to serve; ``fit`` those of the purged cut-offs with
-    their labels as known at the test cut-off, and ``test`` the rows of that cut-off, to judge; ``present`` is everybody
-    as of today; ``certificate`` says whether any of it sees the future.
-    """
-
-    plan: Schedule
-    features: tuple[Feature, ...]
-    labelled: pd.DataFrame
-    fit: pd.DataFrame
-    test: pd.DataFrame
-    present: pd.DataFrame
-    certificate: Certificate
-    set_aside: SetAside | None
-
-    @property
-    def names(self) -> list[str]:
-        return [f.name for f in self.features]
 
 
 @dataclass(frozen=True)
@@ -133,19 +104,19 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
     """
     require_space(project.workspace, WORKSPACE_MEGABYTES)
     # Cut-offs keep the hour of the project's own calendar, so that a day means the same on both sides of summer time.
-    data = _load(project, as_of.astimezone(project.timezone), progress)
+    data = load_training_data(project, as_of.astimezone(project.timezone), SEED, progress)
     judgement = _judge(data, progress)
     progress(Text("fitting {kind} on all cut-offs", "用全部截止时间拟合 {kind}").format(kind=judgement.chosen), 0.65)
     served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED)
     stored = StoredModel(_facts_of_model(project, data, judgement), served.model, served.calibrator)
-    segments = fit_rfm(data.present, data.plan.as_of, stored.facts.catalogue_hash)
-    sizes = {str(k): int(v) for k, v in segments.assign(data.present)["segment"].value_counts().items()}
+    segments, sizes = _segments(data, stored.facts.catalogue_hash)
     progress(Text("recording the run in MLflow", "在 MLflow 中记录本次运行"), 0.85)
     with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
         plots = plot_churn(judgement.churned, judgement.probabilities, Path(folder))
         parameters = _parameters(project, data, served, judgement.chosen)
         run_id, version = log_churn_model(project, stored, data.labelled, parameters, plots, data.certificate)
-    log_segments(project, segments, sizes)
+    if segments:
+        log_segments(project, segments, sizes)
     better = beats_baselines(judgement.churned, judgement.probabilities, judgement.chosen)
     promoted = better and data.certificate.passed
     if promoted:
@@ -164,40 +135,27 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
         segment_sizes=sizes,
         certificate=data.certificate,
         set_aside=data.set_aside,
+        by_customers=data.by_customers,
     )
 
 
-def _load(project: Project, as_of: datetime, progress: Progress) -> _Data:
-    """Features and labels of all cut-offs, refused early when they cannot carry a model."""
-    progress(Text("reading the facts", "读取数据"), 0.0)
-    with open_facts(project) as facts:
-        features = training_features(facts)
-        check_as_of(facts, as_of)
-        plan = schedule(span(facts)[0], as_of, project.churn.horizon_days)
-        progress(Text("features at {n} cut-offs", "计算 {n} 个截止时间的特征").format(n=len(plan.labelled)), 0.05)
-        active = active_snapshots(facts, plan.labelled, features)
-        labelled = with_labels(facts, active, plan.labelled, as_of)
-        fit, test = with_labels(facts, active, plan.fit, plan.test), at_cutoffs(labelled, [plan.test])
-        for rows in (labelled, fit, fit[latest_rows(fit)], test):
-            check_enough(rows, project.churn.horizon_days)
-        present = snapshot(facts, [as_of], features=features).to_pandas()
-
-        def checking(step: Text, done: float) -> None:
-            progress(step, 0.1 + 0.1 * done)
-
-        certificate = certify_training(facts, plan, features, labelled, fit, checking)
-        set_aside = keep_set_aside(facts)
-    return _Data(plan, features, labelled, fit, test, present, certificate, set_aside)
+def _segments(data: TrainingData, catalogue: str) -> tuple[RfmModel | None, dict[str, int]]:
+    """The RFM segments of today and how many customers each has; none without orders."""
+    if data.present is None:
+        return None, {}
+    segments = fit_rfm(data.present, data.plan.as_of, catalogue)
+    sizes = segments.assign(data.present)["segment"].value_counts()
+    return segments, {str(name): int(size) for name, size in sizes.items()}
 
 
-def _judge(data: _Data, progress: Progress) -> _Judgement:
+def _judge(data: TrainingData, progress: Progress) -> _Judgement:
     """Fit every candidate on the purged cut-offs and measure it, beside the baselines, on the last one."""
     fit, test = data.fit, data.test
     step = Text("judging {kinds} on the last cut-off", "在最后一个截止时间评估 {kinds}")
     progress(step.format(kinds=", ".join(CANDIDATES)), 0.2)
     fitted = fit_candidates(fit, data.names, SEED)
     probabilities = {kind: model.probability(test) for kind, model in fitted.items()}
-    probabilities |= baseline_probabilities(fit, test)
+    probabilities |= baseline_probabilities(fit, test, data.alone)
     churned = test[LABEL].to_numpy(dtype=np.int64)
     metrics = {name: evaluate(churned, probability) for name, probability in probabilities.items()}
     # The choice looks at held-out customers of the fitting cut-offs only, so that the test stays a test.
@@ -206,12 +164,13 @@ def _judge(data: _Data, progress: Progress) -> _Judgement:
 
 
 def beats_baselines(churned: NDArray[np.int64], probabilities: Mapping[str, Floats], chosen: str) -> bool:
-    """Whether a model's log-loss on the test is below the base rate's and recency's by more than a standard error."""
-    gains = (log_loss_gain(churned, probabilities[chosen], probabilities[name]) for name in GATE_BASELINES)
+    """Whether a model's log-loss on the test is below that of every baseline by more than a standard error."""
+    baselines = [name for name in probabilities if name not in CANDIDATES]
+    gains = (log_loss_gain(churned, probabilities[chosen], probabilities[name]) for name in baselines)
     return all(gain > error for gain, error in gains)
 
 
-def _facts_of_model(project: Project, data: _Data, judgement: _Judgement) -> ModelFacts:
+def _facts_of_model(project: Project, data: TrainingData, judgement: _Judgement) -> ModelFacts:
     return ModelFacts(
         kind=judgement.chosen,
         features=tuple(data.names),
@@ -220,10 +179,11 @@ def _facts_of_model(project: Project, data: _Data, judgement: _Judgement) -> Mod
         horizon_days=project.churn.horizon_days,
         active_within_days=project.churn.active_within_days,
         metrics={name: metrics.as_dict() for name, metrics in judgement.metrics.items()},
+        churn_kind=project.churn.kind,
     )
 
 
-def _parameters(project: Project, data: _Data, served: Fitted, chosen: str) -> dict[str, object]:
+def _parameters(project: Project, data: TrainingData, served: Fitted, chosen: str) -> dict[str, object]:
     """What a data scientist wants to see of a run."""
     return {
         "model": chosen,
@@ -233,6 +193,7 @@ def _parameters(project: Project, data: _Data, served: Fitted, chosen: str) -> d
         "cutoffs": len(data.plan.labelled),
         "rows": len(data.labelled),
         "features": len(data.features),
+        "churn_kind": project.churn.kind,
         "horizon_days": project.churn.horizon_days,
         "active_within_days": project.churn.active_within_days,
         "seed": SEED,
@@ -264,15 +225,13 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
             cutoff=cutoff,
         )
     with open_facts(project) as facts:
-        check_outcome_known(facts, cutoff, model.facts.horizon_days)
         progress(Text("features and outcomes", "计算特征与结果"), 0.3)
-        end = cutoff + timedelta(days=model.facts.horizon_days)
-        frame = labelled_snapshots(facts, [cutoff], end, model_features(model, facts))
+        frame, alone = _judged_rows(facts, model, cutoff)
         set_aside = keep_set_aside(facts)
-    check_enough(frame, project.churn.horizon_days)
+    check_enough(frame, outcome_of(project.churn))
     churned = frame[LABEL].to_numpy(dtype=np.int64)
     metrics = evaluate(churned, model.probability(frame))
-    rankings = {name: sign * frame[column] for name, (column, sign) in RANKINGS.items()}
+    rankings = {name: sign * frame[column] for name, (column, sign) in alone.items()}
     progress(Text("done", "完成"), 1.0)
     return Evaluation(
         cutoff,
@@ -282,3 +241,15 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
         {name: float(roc_auc_score(churned, ranking)) for name, ranking in rankings.items()},
         set_aside,
     )
+
+
+def _judged_rows(
+    facts: Facts, model: StoredModel, cutoff: datetime
+) -> tuple[pd.DataFrame, Mapping[str, tuple[str, int]]]:
+    """The rows of a cut-off with what came true, and the features that rank them without a model."""
+    features, horizon = model_features(model, facts), timedelta(days=model.facts.horizon_days)
+    if facts.project.churn.kind == "panel":
+        rows = at_cutoffs(labelled_rows(facts, cutoff + horizon), [cutoff])
+        return rows, best_attribute(rows, list(model.facts.features))
+    check_outcome_known(facts, cutoff, model.facts.horizon_days)
+    return labelled_snapshots(facts, [cutoff], cutoff + horizon, features), kind_of(facts).alone

@@ -1,29 +1,24 @@
-"""What came true: the labels that churn models learn from."""
+"""What came true: the evidence that labels are made of, and the labels that churn models learn from."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from features.errors import ProjectError
 from features.sources import Facts
-from features.text import Text
-
-_BOUGHT_AGAIN = """
-SELECT DISTINCT c.as_of, o.customer_id
-FROM (SELECT unnest($cutoffs::TIMESTAMP[]) AS as_of, unnest($ends::TIMESTAMP[]) AS until) c
-JOIN orders o ON o.ordered_at >= c.as_of AND o.ordered_at < c.until
-WHERE o.amount >= 0 AND o.known_at < $known_before
-"""
+from training.kinds import KINDS
 
 
-def silence_labels(
+def evidence(
     facts: Facts, cutoffs: Sequence[datetime], horizon_days: int, known_before: datetime
-) -> "pd.Series[bool]":
-    """Who bought again in [cut-off, cut-off + horizon): an index of (as_of UTC, customer_id), all True.
+) -> "pd.Series[float]":
+    """What the project's kind of churn looks at in [cut-off, cut-off + horizon): purchases, spend, or running contracts.
 
-    Everybody else stayed silent. Days are counted on the calendar of the cut-offs' own time zone. Only facts known before
-    ``known_before`` count; a cut-off whose window reaches beyond it has no label yet and is refused.
+    An index of (as_of UTC, customer_id); customers of whom there is none are not in it. Days are counted on the calendar
+    of the cut-offs' own time zone. Only facts known before ``known_before`` count; a cut-off whose window reaches beyond it
+    has no label yet and is refused.
     Raises ValueError: a window is not complete.
     """
     ends = [cutoff + timedelta(days=horizon_days) for cutoff in cutoffs]
@@ -34,23 +29,19 @@ def silence_labels(
         "ends": [_naive_utc(end) for end in ends],
         "known_before": _naive_utc(known_before),
     }
-    rows = facts.connection.sql(_BOUGHT_AGAIN, params=parameters).df()
+    rows = facts.connection.sql(KINDS[facts.project.churn.kind].evidence, params=parameters).df()
     index = pd.MultiIndex.from_arrays([pd.to_datetime(rows["as_of"], utc=True), rows["customer_id"]])
-    return pd.Series(True, index=index, name="bought")
+    return pd.Series(rows["value"].to_numpy(dtype=np.float64), index=index, name="value")
+
+
+def labels(facts: Facts, frame: pd.DataFrame, cutoffs: Sequence[datetime], known_before: datetime) -> NDArray[np.int64]:
+    """1 for each row of ``frame`` (snapshots at these cut-offs) whose customer has left by the project's kind, else 0."""
+    churn = facts.project.churn
+    found = evidence(facts, cutoffs, churn.horizon_days, known_before)
+    keys = pd.MultiIndex.from_arrays([pd.to_datetime(frame["as_of"], utc=True), frame["customer_id"]])
+    values = np.asarray(found.reindex(keys), dtype=np.float64)
+    return KINDS[churn.kind].left(frame, values, churn).astype(np.int64)
 
 
 def _naive_utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
-
-
-def refuse_other_kinds(kind: str) -> None:
-    """Raise ProjectError unless churn means silence: the other kinds have no training job in this release."""
-    if kind != "silence":
-        raise ProjectError(
-            Text(
-                "[churn] kind = '{kind}' cannot be trained in this release; use kind = 'silence' (no purchase within the"
-                " horizon), which needs the table orders.",
-                "本版本尚不能训练 [churn] kind = '{kind}'；请使用 kind = 'silence'（预测期内没有购买），需要 orders 数据表。",
-            ),
-            kind=kind,
-        )

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 from rich.table import Table
 
@@ -95,13 +102,14 @@ def table(columns: Sequence[Text | str], rows: Sequence[Sequence[str]], right: S
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
-    """A bar on the terminal's error stream with the step in words and the time taken; silent when ``quiet``."""
+    """A bar on the terminal's error stream with the step in words, the time taken and the time that remains; silent when ``quiet``."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=False),
     )
     with Bar(*columns, console=Console(file=sys.stderr), transient=True, disable=quiet) as bar:
         task = bar.add_task("", total=1.0)

@@ -57,6 +57,8 @@ COMMANDS = (("score", score, SCORE_HELP),)
 
 def print_scoring(project: Project, result: "Scoring") -> None:
     """Who is at risk, which segments there are, and whom to contact first."""
+    from training.kinds.words import outcome_of
+
     summary = result.published.summary
     as_of = result.published.as_of.astimezone(project.timezone)
     heading(
@@ -67,13 +69,13 @@ def print_scoring(project: Project, result: "Scoring") -> None:
     bands = summary.by_churn_band
     say(
         Text(
-            "{customers:,} customers scored; risk of {horizon} days of silence: {high:,} high, {medium:,} medium, {low:,} low;"
-            " {abstained:,} without a probability (no purchase yet, or already gone).",
-            "已评分 {customers:,} 位客户；{horizon} 天沉默风险：高 {high:,}、中 {medium:,}、低 {low:,}；"
-            "{abstained:,} 位无概率（尚无购买或已流失）。",
+            "{customers:,} customers scored; risk ({outcome}): {high:,} high, {medium:,} medium, {low:,} low;"
+            " {abstained:,} without a probability (nothing to lose yet, or already gone).",
+            "已评分 {customers:,} 位客户；风险（{outcome}）：高 {high:,}、中 {medium:,}、低 {low:,}；"
+            "{abstained:,} 位无概率（尚无可流失，或已流失）。",
         ).format(
             customers=summary.customers,
-            horizon=summary.churn_horizon_days,
+            outcome=outcome_of(project.churn),
             abstained=summary.abstained,
             **{name: bands.get(name, 0) for name in ("high", "medium", "low")},
         )
@@ -112,6 +114,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
 def _print_segments(sizes: dict[str, int]) -> None:
     from training.models.rfm import SEGMENTS
 
+    if not sizes:
+        return
     heading(Text("Segment sizes", "细分规模"))
     most = max(sizes.values(), default=1)
     table(

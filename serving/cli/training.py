@@ -1,6 +1,6 @@
 """``retinue train`` and ``retinue evaluate``: learn from past cut-offs, and see how the model did since."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,7 @@ from serving.cli.output import (
 )
 
 if TYPE_CHECKING:  # the libraries behind training load slowly; --help must not wait for them
+    from training.backtest import Backtest
     from training.evaluation.metrics import Metrics
     from training.job import Evaluation, Training
 
@@ -32,6 +33,8 @@ MODEL_NAMES: dict[str, Text] = {
     "base_rate": Text("baseline: base rate", "基线：总体流失率"),
     "recency": Text("baseline: recency", "基线：最近购买时间"),
     "number_of_purchases": Text("baseline: number of purchases", "基线：购买次数"),
+    "contract_age": Text("baseline: age of the contract", "基线：合同已生效时间"),
+    "best_attribute": Text("baseline: best single attribute", "基线：最佳单一属性"),
 }
 
 EndOption = Annotated[
@@ -40,8 +43,8 @@ EndOption = Annotated[
         "--as-of",
         help=here(
             Text(
-                "Date (2026-07-01) or instant: only facts known before it count. Without it, the day after the last order.",
-                "日期（2026-07-01）或时刻：只使用此前已知的数据。不给出时，取最后一个订单的次日。",
+                "Date (2026-07-01) or instant: only facts known before it count. Without it, the day after the last fact.",
+                "日期（2026-07-01）或时刻：只使用此前已知的数据。不给出时，取最后一条数据的次日。",
             )
         ),
     ),
@@ -59,6 +62,13 @@ EVALUATE_HELP = Text(
 )
 
 
+BACKTEST_HELP = Text(
+    "Repeat the training as of past days and judge each on what came after; nothing is recorded or promoted.\n\n"
+    "Example: retinue backtest --as-of 2026-07-01 --tests 4",
+    "以过去的时点重复训练，并用之后的结果逐一评估；不记录也不启用任何模型。\n\n示例：retinue backtest --as-of 2026-07-01 --tests 4",
+)
+
+
 def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
     """Train, judge, record and promote."""
     from training.job import train as run_training
@@ -73,13 +83,15 @@ def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: Qu
 
 
 def _end_of_facts(project: Project) -> datetime:
-    """The end of a project's facts, told to the reader."""
+    """The end of a project's facts, told to the reader; the coming midnight where the facts carry no dates."""
     from features.sources import open_facts
-    from training.dataset import end_of_facts, training_features
+    from training.loading import end_of_knowledge
 
     with open_facts(project) as facts:
-        training_features(facts)
-        end = end_of_facts(facts)
+        end = end_of_knowledge(facts)
+    if end is None:
+        today = datetime.now(project.timezone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return today + timedelta(days=1)
     say(
         Text(
             "Training as of {end:%Y-%m-%d}, the end of the facts; give --as-of for another day.",
@@ -97,10 +109,48 @@ def evaluate(as_of: AsOfOption, project: ProjectOption = Path("."), quiet: Quiet
     with progress_bar(quiet) as progress:
         result = evaluate_champion(settings, read_as_of(as_of, settings), progress)
     say_set_aside(result.set_aside)
-    print_evaluation(result)
+    print_evaluation(settings, result)
 
 
-COMMANDS = (("train", train, TRAIN_HELP), ("evaluate", evaluate, EVALUATE_HELP))
+def backtest(
+    as_of: EndOption = None,
+    tests: Annotated[
+        int,
+        typer.Option(
+            "--tests", min=1, max=24, help=here(Text("How many past trainings to repeat.", "重复过去训练的次数。"))
+        ),
+    ] = 4,
+    project: ProjectOption = Path("."),
+    quiet: QuietOption = False,
+) -> None:
+    """Repeat the training as of past days."""
+    from training.backtest import backtest as run_backtest
+    from training.job import SEED
+
+    settings = load_project(project)
+    instant = read_as_of(as_of, settings) if as_of is not None else _end_of_facts(settings)
+    with progress_bar(quiet) as progress:
+        result = run_backtest(settings, instant, SEED, tests, progress)
+    print_backtest(settings, result)
+
+
+COMMANDS = (
+    ("train", train, TRAIN_HELP),
+    ("evaluate", evaluate, EVALUATE_HELP),
+    ("backtest", backtest, BACKTEST_HELP),
+)
+
+BACKTEST_COLUMNS = (
+    Text("as of", "时点"),
+    Text("customers", "客户数"),
+    Text("left", "流失率"),
+    Text("model chosen", "所选模型"),
+    Text("AUC", "AUC"),
+    Text("95 % interval", "95% 区间"),
+    Text("best baseline", "最佳基线"),
+    Text("calibration error", "校准误差"),
+    Text("mean probability", "平均概率"),
+)
 
 METRIC_COLUMNS = (
     Text("model", "模型"),
@@ -116,18 +166,26 @@ METRIC_COLUMNS = (
 def print_training(project: Project, result: "Training") -> None:
     """What was learnt, how good it is beside the baselines, and what serves now."""
     test = result.metrics[result.chosen]
-    heading(Text("Model against baselines on the last cut-off", "最后一个截止时间：模型与基线对比"))
+    from training.kinds.words import outcome_of, who_of
+
+    by_customers = Text(
+        "Held out: {rows:,} {who}, of whom {rate:.1%} left ({outcome}). Learnt from the others.",
+        "留出：{rows:,} 位{who}，其中 {rate:.1%} 流失（{outcome}）。模型学习自其余客户。",
+    )
+    by_time = Text(
+        "Cut-off {test:%Y-%m-%d}: {rows:,} {who}, of whom {rate:.1%} then left ({outcome})."
+        " Learnt from {cutoffs} earlier cut-offs, purged by the horizon.",
+        "截止时间 {test:%Y-%m-%d}：{rows:,} 位{who}，其中 {rate:.1%} 随后流失（{outcome}）。"
+        "模型学习自更早的 {cutoffs} 个截止时间（已按预测期隔离）。",
+    )
+    heading(Text("Model against baselines", "模型与基线对比"))
     say(
-        Text(
-            "Cut-off {test:%Y-%m-%d}: {rows:,} active customers, of whom {rate:.1%} then stayed silent for {horizon} days."
-            " Learnt from {cutoffs} earlier cut-offs, purged by the horizon.",
-            "截止时间 {test:%Y-%m-%d}：{rows:,} 位活跃客户，其中 {rate:.1%} 随后沉默了 {horizon} 天。"
-            "模型学习自更早的 {cutoffs} 个截止时间（已按预测期隔离）。",
-        ).format(
+        (by_customers if result.by_customers else by_time).format(
             test=result.schedule.test.astimezone(project.timezone),
             rows=test.rows,
+            who=who_of(project.churn),
             rate=test.churn_rate,
-            horizon=project.churn.horizon_days,
+            outcome=outcome_of(project.churn),
             cutoffs=len(result.schedule.fit),
         )
     )
@@ -136,8 +194,40 @@ def print_training(project: Project, result: "Training") -> None:
     say(_verdict(result))
 
 
+def print_backtest(project: Project, result: "Backtest") -> None:
+    """How each past training would have done, beside its best baseline; and the days on which none could be held."""
+    from training.backtest import CHOSEN, mean_probability
+    from training.kinds.words import outcome_of
+
+    heading(Text("Trainings of past days, judged on what came after", "以过去时点训练，并用之后的结果评估"))
+    say(Text("Leaving: {outcome}.", "流失：{outcome}。").format(outcome=outcome_of(project.churn)))
+    rows = []
+    for past in result.tests:
+        chosen = past.metrics[CHOSEN]
+        baselines = {name: past.metrics[name].auc for name in result.baselines}
+        best = max(baselines, key=lambda name: baselines[name])
+        rows.append(
+            (
+                f"{past.test.astimezone(project.timezone):%Y-%m-%d}",
+                f"{chosen.rows:,}",
+                f"{chosen.churn_rate:.1%}",
+                here(MODEL_NAMES[past.chosen]),
+                f"{chosen.auc:.3f}",
+                f"{chosen.auc_low:.3f}–{chosen.auc_high:.3f}",
+                f"{baselines[best]:.3f} {here(MODEL_NAMES[best])}",
+                f"{chosen.calibration_error:.4f}",
+                f"{mean_probability(result, past):.1%}",
+            )
+        )
+    table(BACKTEST_COLUMNS, rows, right=(1, 2, 4, 5, 7, 8))
+    for day, why in result.skipped.items():
+        say(Text("{day:%Y-%m-%d}: not held. {why}", "{day:%Y-%m-%d}：未进行。{why}").format(day=day, why=why))
+
+
 def print_segments(result: "Training") -> None:
-    """How many customers each segment has, and what its name means."""
+    """How many customers each segment has, and what its name means; nothing without segments."""
+    if not result.segment_sizes:
+        return
     from training.models.rfm import SEGMENTS
 
     heading(Text("Segments", "客户细分"))
@@ -168,9 +258,9 @@ def _verdict(result: "Training") -> Text:
             "版本 {version}（{model}）已记录但未启用：{why}MLflow 运行 {run}。",
         ).format(**values, why=refusal(result.certificate))
     return Text(
-        "Version {version} ({model}) was recorded but does not serve: on the last cut-off it is no better than a"
-        " baseline (log-loss). MLflow run {run}.",
-        "版本 {version}（{model}）已记录但未启用：在最后一个截止时间上不优于基线（对数损失）。MLflow 运行 {run}。",
+        "Version {version} ({model}) was recorded but does not serve: on the test it is no better than a baseline (log-loss)."
+        " MLflow run {run}.",
+        "版本 {version}（{model}）已记录但未启用：在测试中不优于基线（对数损失）。MLflow 运行 {run}。",
     ).format(**values)
 
 
@@ -194,20 +284,24 @@ def print_metrics(metrics: "dict[str, Metrics]") -> None:
     )
 
 
-def print_evaluation(result: "Evaluation") -> None:
+def print_evaluation(project: Project, result: "Evaluation") -> None:
     """How the serving model did, with what a ranking without a model would have reached."""
+    from training.kinds.words import outcome_of, who_of
+
     say(
         Text(
-            "Version {version}, which knows facts before {known:%Y-%m-%d}, on the cut-off {cutoff:%Y-%m-%d}: {rows:,} active"
-            " customers, {rate:.1%} stayed silent.",
-            "版本 {version}（只含 {known:%Y-%m-%d} 之前的数据）在截止时间 {cutoff:%Y-%m-%d} 的表现：{rows:,} 位活跃客户，"
-            "{rate:.1%} 沉默。",
+            "Version {version}, which knows facts before {known:%Y-%m-%d}, on the cut-off {cutoff:%Y-%m-%d}: {rows:,} {who}, of"
+            " whom {rate:.1%} left ({outcome}).",
+            "版本 {version}（只含 {known:%Y-%m-%d} 之前的数据）在截止时间 {cutoff:%Y-%m-%d} 的表现：{rows:,} 位{who}，"
+            "其中 {rate:.1%} 流失（{outcome}）。",
         ).format(
             version=result.version,
             known=result.knows_until,
             cutoff=result.cutoff,
             rows=result.metrics.rows,
             rate=result.metrics.churn_rate,
+            who=who_of(project.churn),
+            outcome=outcome_of(project.churn),
         )
     )
     print_metrics({here(Text("champion", "当前模型")): result.metrics})

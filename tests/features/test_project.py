@@ -84,7 +84,7 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
         (HEAD + ORDERS + "[churn]\nhorizon_days = '9'\n", "churn.horizon_days: got '9'; expected a whole number."),
         (
             HEAD + ORDERS + "[churn]\nkind = 'quiet'\n",
-            "churn.kind: got 'quiet'; expected one of 'silence', 'contract' or 'decline'.",
+            "churn.kind: got 'quiet'; expected one of 'silence', 'contract', 'decline' or 'panel'.",
         ),
         (HEAD + ORDERS + "[churn.bands]\nmedium = 0.9\n", "churn.bands: medium must be below high."),
         (

@@ -9,8 +9,9 @@ import pytest
 from features.catalogue import catalogue_hash
 from features.errors import AsOfError, ModelError, NotEnoughDataError, ProjectError
 from features.own_features import all_features
-from features.project import load_project
+from features.project import ChurnSettings, load_project
 from features.sources import open_facts
+from features.text import Text
 from tests.training.companies import company, utc
 from training.dataset import (
     LABEL,
@@ -22,11 +23,11 @@ from training.dataset import (
     check_outcome_known,
     end_of_facts,
     labelled_snapshots,
-    model_features,
     span,
     training_features,
     with_labels,
 )
+from training.loading import model_features
 from training.models.calibration import Calibrator
 from training.models.churn import LogisticChurn
 from training.models.stored import ModelFacts, StoredModel
@@ -41,6 +42,9 @@ ORDERS = [
     ("E", "2024-12-31", "10"),
 ]
 CUTOFF = utc(2025, 3, 1)
+
+
+OUTCOME = Text("no purchase for 90 days", "90 天内没有购买")
 
 
 def outcomes(customers: int, left: int) -> pd.DataFrame:
@@ -76,31 +80,31 @@ def test_labels_can_be_told_as_they_were_known_at_an_earlier_time(tmp_path: Path
 
 def test_a_customer_is_active_to_the_last_day_and_never_without_a_purchase() -> None:
     frame = pd.DataFrame({"customer_id": list("ABCD"), "days_since_last_purchase": [0.0, 60.0, 61.0, np.nan]})
-    assert active_rows(frame, 60)["customer_id"].tolist() == ["A", "B"]
+    assert active_rows(frame, ChurnSettings(active_within_days=60))["customer_id"].tolist() == ["A", "B"]
 
 
 def test_enough_means_a_hundred_customers_and_thirty_of_each_kind() -> None:
-    check_enough(outcomes(100, 30), 90)
-    check_enough(outcomes(100, 70), 90)
+    check_enough(outcomes(100, 30), OUTCOME)
+    check_enough(outcomes(100, 70), OUTCOME)
     for customers, left in ((99, 40), (100, 29), (100, 71), (0, 0)):
         with pytest.raises(NotEnoughDataError):
-            check_enough(outcomes(customers, left), 90)
+            check_enough(outcomes(customers, left), OUTCOME)
 
 
 def test_too_little_is_told_with_its_numbers_in_both_languages() -> None:
     with pytest.raises(NotEnoughDataError) as refused:
-        check_enough(outcomes(120, 7), 90)
+        check_enough(outcomes(120, 7), OUTCOME)
     assert (
-        "120 active customers, of whom 7 were seen to stay silent for 90 days and 113 to buy again"
+        "120 customers who can be lost, of whom 7 were seen to leave (no purchase for 90 days) and 113 to stay"
         in refused.value.text.en
     )
-    assert "120 位活跃客户，其中 7 位出现过 90 天沉默，113 位再次购买" in refused.value.text.zh
+    assert "120 位可能流失的客户，其中 7 位曾流失（90 天内没有购买），113 位留下" in refused.value.text.zh
 
 
 def test_the_same_customer_seen_many_times_counts_once() -> None:
     once = outcomes(60, 30)
-    with pytest.raises(NotEnoughDataError, match="60 active customers"):
-        check_enough(pd.concat([once, once, once]), 90)
+    with pytest.raises(NotEnoughDataError, match="60 customers who can be lost"):
+        check_enough(pd.concat([once, once, once]), OUTCOME)
 
 
 def test_the_span_runs_from_the_first_order_to_the_last(tmp_path: Path) -> None:
@@ -127,7 +131,7 @@ def test_as_of_must_lie_after_the_first_order_and_at_most_a_month_after_the_last
             return
         with pytest.raises(AsOfError) as refused:
             check_as_of(facts, as_of)
-    assert "orders run from 2024-11-01 to 2025-03-10" in refused.value.text.en
+    assert "the data, which run from 2024-11-01 to 2025-03-10" in refused.value.text.en
     assert "订单从 2024-11-01 到 2025-03-10" in refused.value.text.zh
 
 

@@ -23,8 +23,9 @@ from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Text
 from tests.training.companies import company, shop, shop_orders, turned_round, utc
-from training.dataset import LEAST_CUSTOMERS, model_features
+from training.dataset import LEAST_CUSTOMERS
 from training.job import Training, beats_baselines, evaluate_champion, train
+from training.loading import model_features
 from training.tracking import champion_churn, champion_segments, tracking
 
 AS_OF = utc(2025, 10, 1)
@@ -273,7 +274,7 @@ def test_a_cutoff_that_the_model_already_knows_is_refused(project: Project, trai
 
 
 def test_a_cutoff_whose_outcome_is_not_known_yet_is_refused(project: Project, training: Training) -> None:
-    with pytest.raises(AsOfError, match="is not known yet: orders end on 2025-12-31"):
+    with pytest.raises(AsOfError, match="is not known yet: the facts end on 2025-12-31"):
         evaluate_champion(project, utc(2025, 12, 10))
 
 

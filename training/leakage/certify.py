@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
 from features.catalogue import BY_NAME, Feature, catalogue_hash
@@ -17,7 +18,7 @@ from features.progress import Progress, silent
 from features.sources import Facts
 from features.text import Text
 from training.cutoffs import Schedule
-from training.dataset import RECENCY, at_cutoffs, check_as_of, labelled_snapshots
+from training.dataset import LABEL, at_cutoffs, check_as_of, kind_of, labelled_snapshots
 from training.leakage.cutoffs import between, has_labels, span_of, spread, trainable, used, windows_of
 from training.leakage.entries import check_entries
 from training.leakage.labels import Windows, check_labels, check_windows
@@ -73,7 +74,7 @@ def certify(
     """
     first, end = span_of(facts)
     until = (as_of or end).astimezone(facts.project.timezone)
-    if "orders" in facts.columns:
+    if has_labels(facts):
         check_as_of(facts, until)
     plan, limits = trainable(facts, first, until)
     instants = tuple(sorted(cutoffs)) or spread(plan.labelled if plan else between(first, until), extent.cutoffs)
@@ -108,6 +109,35 @@ def certify_training(
         return _answer(facts, sample, question, progress)
 
 
+def certify_panel(plan: Schedule, features: Sequence[Feature], rows: pd.DataFrame) -> Certificate:
+    """Check the attributes of a ready-made panel: whether one alone foretells the label better than can be believed.
+
+    Texts are looked at value by value. A panel does not say when its attributes were known, so nothing else can be shown.
+    """
+    names = [f.name for f in features]
+    numbers = pd.get_dummies(rows[names], prefix_sep=" = ", dtype=np.float64)
+    single = pd.concat([rows[["customer_id", "as_of", LABEL]], numbers], axis=1)
+    values = [str(name) for name in numbers.columns]
+    findings = [*check_predictive(single, values), *check_one_sided(single, values)]
+    checked = Checked(
+        features=tuple(names),
+        cutoffs=plan.labelled,
+        probes=(),
+        customers=rows["customer_id"].nunique(),
+        of_customers=rows["customer_id"].nunique(),
+        facts={"panel": len(rows)},
+        comparisons=len(values),
+    )
+    return Certificate(plan.as_of, catalogue_hash(tuple(features)), checked, in_order(findings), (_UNDATED,))
+
+
+_UNDATED = Text(
+    "A ready-made panel does not say when each attribute became known: only attributes that foretell the label too well can"
+    " be noticed. See to it that none was recorded after the customer had left.",
+    "现成的快照不说明各属性的获知时间：只能发现预测力过强的属性。请确认没有在客户流失之后才记录的属性。",
+)
+
+
 def refusal(certificate: Certificate) -> Text:
     """Why a model whose certificate failed does not serve: the worst finding, and how many there are."""
     failed = certificate.of("failed")
@@ -126,8 +156,9 @@ def _labelled(
     known = [c for c in cutoffs if c + horizon <= as_of]
     if not known:
         return None
-    with_recency = {f.name: f for f in (*features, BY_NAME[RECENCY])}
-    return labelled_snapshots(sample.facts, known, as_of, tuple(with_recency.values()))
+    population = (BY_NAME[name] for name in kind_of(sample.facts).population)
+    with_population = {f.name: f for f in (*features, *population)}
+    return labelled_snapshots(sample.facts, known, as_of, tuple(with_population.values()))
 
 
 def _answer(facts: Facts, sample: Sample, question: _Question, progress: Progress) -> Certificate:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from features.capabilities import missing
 from features.contracts import TABLES
 from features.errors import FactsError, NotEnoughDataError
 from features.readers import quoted
@@ -12,6 +13,7 @@ from features.sources import Facts
 from features.text import Text
 from training.cutoffs import Schedule, schedule
 from training.dataset import end_of_facts, span
+from training.kinds import KINDS
 from training.leakage.labels import Windows
 
 STEP_DAYS = 30
@@ -43,7 +45,8 @@ def trainable(facts: Facts, first: datetime, as_of: datetime) -> tuple[Schedule 
 
 def has_labels(facts: Facts) -> bool:
     """Whether the project's kind of churn can be labelled from its facts."""
-    return facts.project.churn.kind == "silence" and "orders" in facts.columns
+    kind = KINDS.get(facts.project.churn.kind)
+    return kind is not None and not missing(kind.needs, facts.columns)
 
 
 def between(first: datetime, last: datetime) -> tuple[datetime, ...]:
@@ -57,7 +60,7 @@ def span_of(facts: Facts) -> tuple[datetime, datetime]:
 
     Raises FactsError: no table says when its facts occurred.
     """
-    if "orders" in facts.columns:
+    if has_labels(facts):
         return span(facts)[0], end_of_facts(facts)
     clocks = [(n, TABLES[n].occurred_at) for n in facts.columns if TABLES[n].occurred_at in facts.columns[n]]
     times = " UNION ALL ".join(f"SELECT {quoted(str(clock))} AS t FROM {quoted(name)}" for name, clock in clocks)

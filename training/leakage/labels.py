@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from features.leakage.certificate import Finding
 from features.leakage.sample import Sample
 from features.text import Text
-from training.labels import silence_labels
+from training.labels import evidence
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def check_labels(sample: Sample, windows: Windows, horizon_days: int) -> Finding
     sample.turn("truncation", windows.before)
     known = _labels(sample, learnt, horizon_days, windows.before)
     sample.restore()
-    changed = sorted(real ^ known)
+    changed = sorted({(cutoff, customer) for cutoff, customer, _ in real ^ known})
     values = {"labels": len(real), "cutoffs": len(learnt), "before": windows.before, "changed": len(changed)}
     if not changed:
         what = Text(
-            "The purchases behind the labels of {cutoffs} cut-offs ({labels:,}) were all known before {before:%Y-%m-%d}.",
-            "{cutoffs} 个截止时间的标签所依据的购买（{labels:,} 项）均在 {before:%Y-%m-%d} 之前获知。",
+            "What the labels of {cutoffs} cut-offs look at ({labels:,} customers) was all known before {before:%Y-%m-%d}.",
+            "{cutoffs} 个截止时间的标签所依据的事实（{labels:,} 位客户）均在 {before:%Y-%m-%d} 之前获知。",
         )
         return Finding("labels", "", "passed", what.format(**values), count=len(real), unit="rows")
     cutoff, example = changed[0]
@@ -94,8 +94,10 @@ def check_labels(sample: Sample, windows: Windows, horizon_days: int) -> Finding
 
 def _labels(
     sample: Sample, cutoffs: Sequence[datetime], horizon_days: int, known_before: datetime
-) -> set[tuple[datetime, str]]:
-    """Who bought again after which cut-off."""
+) -> set[tuple[datetime, str, float]]:
+    """What is known of whom after which cut-off."""
     if not cutoffs:
         return set()
-    return set(silence_labels(sample.facts, cutoffs, horizon_days, known_before).index)
+    found = evidence(sample.facts, cutoffs, horizon_days, known_before)
+    cutoffs_of, customers = found.index.get_level_values(0), found.index.get_level_values(1)
+    return set(zip(cutoffs_of, customers, found, strict=True))

@@ -1,6 +1,6 @@
 """Fitting a candidate and its calibrator on many cut-offs at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 
-from training.dataset import LABEL, RECENCY
+from training.dataset import LABEL
 from training.models.calibration import Calibrator
 from training.models.churn import (
     LOGISTIC_PARAMETERS,
@@ -126,14 +126,15 @@ def _blend(trees: _Trained[XGBoostChurn], regression: _Trained[LogisticChurn]) -
     return _Trained(model, (trees.held_out + regression.held_out) / 2, trees.rounds)
 
 
-def baseline_probabilities(frame: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
-    """What needs no model: the base rate of the latest cut-offs, recency alone, number of purchases alone."""
+def baseline_probabilities(
+    frame: pd.DataFrame, test: pd.DataFrame, alone: Mapping[str, tuple[str, int]]
+) -> dict[str, Floats]:
+    """What needs no model: the base rate of the latest cut-offs, and single features alone, by name of the baseline."""
     latest = frame[latest_rows(frame)]
     churned = _churned(latest)
     rate = float(churned.mean())
-    alone = {"recency": RECENCY, "number_of_purchases": "purchase_days_total"}
     return {"base_rate": np.full(len(test), rate)} | {
-        name: _probability(LogisticChurn.fit(latest, churned, [column]), test) for name, column in alone.items()
+        name: _probability(LogisticChurn.fit(latest, churned, [column]), test) for name, (column, _) in alone.items()
     }
 
 

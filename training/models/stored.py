@@ -32,6 +32,7 @@ class ModelFacts:
     active_within_days: int
     metrics: dict[str, dict[str, float]]
     """Metrics on the last cut-off by model name, the baselines beside the model itself."""
+    churn_kind: str = "silence"
 
 
 @dataclass(frozen=True)

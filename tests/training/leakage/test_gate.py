@@ -10,7 +10,7 @@ from features.errors import ModelError
 from features.project import Project
 from tests.features.leakage.planted import plant
 from tests.training.leakage.companies import AS_OF, TEST, shop
-from training import job
+from training import loading
 from training.dataset import training_features
 from training.job import Training, train
 from training.leakage.certify import BESIDE_TRAINING
@@ -39,7 +39,7 @@ def leaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project,
     project = shop(tmp_path_factory.mktemp("leaking"), status=True)
     with pytest.MonkeyPatch.context() as patch:
         planted = plant(patch, "the status of today")
-        patch.setattr(job, "training_features", lambda facts: (*training_features(facts), planted))
+        patch.setattr(loading, "training_features", lambda facts: (*training_features(facts), planted))
         yield project, train(project, AS_OF)
 
 

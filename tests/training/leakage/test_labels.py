@@ -48,7 +48,7 @@ def test_labels_that_use_what_was_learnt_later_are_found(tmp_path: Path, monkeyp
         ("A", "2025-08-20", "10", "2025-11-01"),
         ("B", "2025-08-20", "10", "2025-08-20"),
     ]
-    monkeypatch.setattr(labels, "silence_labels", _reading_late_facts)
+    monkeypatch.setattr(labels, "evidence", _reading_late_facts)
     with open_facts(company(tmp_path, orders)) as facts, sampled(facts, 10) as sample:
         finding = check_labels(sample, Windows((utc(2025, 8, 15),), AS_OF, PURPOSE), 30)
     assert (finding.severity, finding.count, finding.example) == ("failed", 1, "A")
@@ -57,7 +57,7 @@ def test_labels_that_use_what_was_learnt_later_are_found(tmp_path: Path, monkeyp
 
 def _reading_late_facts(facts, cutoffs, horizon_days, known_before):  # type: ignore[no-untyped-def]
     """Labels as they would be without a look at when orders became known."""
-    return _SILENCE_LABELS(facts, cutoffs, horizon_days, datetime(2100, 1, 1, tzinfo=UTC))
+    return _EVIDENCE(facts, cutoffs, horizon_days, datetime(2100, 1, 1, tzinfo=UTC))
 
 
-_SILENCE_LABELS = labels.silence_labels
+_EVIDENCE = labels.evidence

@@ -4,6 +4,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from tests.training.companies import FEATURES, learnable
+from training.kinds.silence import ALONE
 from training.models.fitting import (
     CANDIDATES,
     Fitted,
@@ -76,10 +77,10 @@ def test_the_held_out_loss_is_what_new_customers_show(fitted: dict[str, Fitted],
 def test_baselines_learn_from_the_latest_cutoffs_only() -> None:
     is_late = ROWS["as_of"] >= ROWS["as_of"].unique()[2]
     latest = ROWS[is_late]
-    found = baseline_probabilities(ROWS, NEW)
+    found = baseline_probabilities(ROWS, NEW, ALONE)
     assert list(found) == ["base_rate", "recency", "number_of_purchases"]
     assert found["base_rate"] == pytest.approx(np.full(len(NEW), latest["churned"].mean()))
     by_silence = np.argsort(NEW["days_since_last_purchase"].to_numpy())
     assert (np.diff(found["recency"][by_silence]) >= 0).all()
     turned = ROWS.assign(churned=np.where(is_late, ROWS["churned"], 1))
-    assert (baseline_probabilities(turned, NEW)["recency"] == found["recency"]).all()
+    assert (baseline_probabilities(turned, NEW, ALONE)["recency"] == found["recency"]).all()
