@@ -132,7 +132,7 @@ def test_as_of_must_lie_after_the_first_order_and_at_most_a_month_after_the_last
         with pytest.raises(AsOfError) as refused:
             check_as_of(facts, as_of)
     assert "the data, which run from 2024-11-01 to 2025-03-10" in refused.value.text.en
-    assert "订单从 2024-11-01 到 2025-03-10" in refused.value.text.zh
+    assert "数据从 2024-11-01 到 2025-03-10" in refused.value.text.zh
 
 
 def test_the_facts_end_at_the_midnight_after_the_last_order_on_the_projects_calendar(tmp_path: Path) -> None:
