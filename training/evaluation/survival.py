@@ -82,7 +82,7 @@ def concordance(days: Floats, observed: Bools, risk: Floats, until_day: float) -
 def concordance_error(
     days: Floats, observed: Bools, risk: Floats, until_day: float, customers: ArrayLike, seed: int
 ) -> float:
-    """Standard error of the concordance, from bootstrap samples of customers with all their rows."""
+    """Standard error of the concordance, from bootstrap samples of customers with all their rows; NaN as concordance."""
     generator = np.random.default_rng(seed)
     distinct, owner = np.unique(np.asarray(customers), return_inverse=True)
     values = []
@@ -90,7 +90,8 @@ def concordance_error(
         drawn = np.bincount(generator.integers(0, len(distinct), len(distinct)), minlength=len(distinct))
         rows = np.repeat(np.arange(len(days)), drawn[owner])
         values.append(concordance(days[rows], observed[rows], risk[rows], until_day))
-    return float(np.nanstd(values, ddof=1))
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else float("nan")
 
 
 def brier_rows(days: Floats, observed: Bools, survival: Floats, at_days: Floats) -> Floats:

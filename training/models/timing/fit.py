@@ -29,8 +29,8 @@ from training.models.timing.periods import PersonPeriods, grid_edges, person_per
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MOST_ROWS = 40_000
-"""Rows beyond these are left out by lot: neighbouring cut-offs of one customer say nearly the same."""
+MOST_VALUES = 2_000_000
+"""Rows times features; rows beyond these are left out by lot: a customer's neighbouring cut-offs say nearly the same."""
 HELD_OUT_SHARE = 1 / 3
 ROWS_AT_ONCE = 50_000
 GOLDEN_ROWS = 20
@@ -70,8 +70,9 @@ def fit_timing(
     """
     edges = grid_edges(durations, horizon_days)
     generator = np.random.default_rng(seed)
-    if len(frame) > MOST_ROWS:
-        chosen = np.sort(generator.choice(len(frame), MOST_ROWS, replace=False))
+    most_rows = MOST_VALUES // len(features)
+    if len(frame) > most_rows:
+        chosen = np.sort(generator.choice(len(frame), most_rows, replace=False))
         frame, durations = frame.iloc[chosen], durations.take(chosen)
     periods = person_periods(durations, edges)
     train, held_out, rows = _split(frame, periods, generator)

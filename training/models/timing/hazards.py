@@ -104,7 +104,7 @@ class BoostedHazard:
 
     def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
         """See HazardModel."""
-        rows = at_intervals(frame, self.features, middles(self.edges)[interval])
+        rows = at_intervals(frame, self.features, self.edges, interval)
         margin = self.booster.predict(xgb.DMatrix(rows, base_margin=self.base[interval]), output_margin=True)
         return np.asarray(margin, dtype=np.float64)
 
@@ -184,11 +184,6 @@ KINDS: dict[str, type[BoostedHazard] | type[LogisticHazard] | type[BlendHazard]]
 }
 
 
-def middles(edges: Floats) -> Floats:
-    """The middle day of each interval."""
-    return np.asarray((edges[:-1] + edges[1:]) / 2)
-
-
 def shared_log_odds(periods: PersonPeriods, intervals: int) -> Floats:
     """Log-odds of the hazard of all rows together in each interval, shape (intervals,)."""
     events = np.bincount(periods.interval, weights=periods.event, minlength=intervals)
@@ -209,12 +204,12 @@ def cumulative_hazard(model: HazardModel, frame: pd.DataFrame) -> Floats:
 def _matrix(
     frame: pd.DataFrame, periods: PersonPeriods, features: Sequence[str], edges: Floats, base: Floats
 ) -> xgb.DMatrix:
-    rows = at_intervals(frame.iloc[periods.row], features, middles(edges)[periods.interval])
+    rows = at_intervals(frame.iloc[periods.row], features, edges, periods.interval)
     return xgb.DMatrix(rows, label=periods.event, base_margin=base[periods.interval])
 
 
 def _with_indicators(frame: pd.DataFrame, features: Sequence[str], edges: Floats, interval: Indices) -> pd.DataFrame:
     """The rows at their intervals, and one column for each interval but the first: 1 where a row stands in it."""
-    rows = at_intervals(frame, features, middles(edges)[interval])
+    rows = at_intervals(frame, features, edges, interval)
     indicators = {f"interval_{n}": (interval == n).astype(np.float64) for n in range(1, len(edges) - 1)}
     return pd.concat([rows, pd.DataFrame(indicators, index=rows.index)], axis=1)

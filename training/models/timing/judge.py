@@ -62,24 +62,36 @@ def judge_timing(
     Raises ValueError: not even the first edge was watched.
     """
     edges = curves[MARGINAL].edges_days[1:]
-    at_days = edges[edges <= durations.days.max(initial=0.0)]
-    if not len(at_days):
+    watched = edges[edges <= durations.days.max(initial=0.0)]
+    if not len(watched):
         raise ValueError("the test was not watched to the end of the first interval")
+    until = float(watched[-1])
     customers = test["customer_id"].to_numpy(dtype=object).astype(str)
-    marginal = _errors(curves[MARGINAL], durations, at_days)
-    return {name: _metrics(own, durations, at_days, marginal, customers, seed) for name, own in curves.items()}
+    marginal = row_errors(curves[MARGINAL], durations, until)
+    return {name: _metrics(own, durations, until, marginal, customers, seed) for name, own in curves.items()}
+
+
+def row_errors(curves: SurvivalCurves, durations: Durations, until_day: float) -> Floats:
+    """Each row's squared error of survival, its mean over time up to an edge of the grid, shape (rows,).
+
+    Their mean is the integrated Brier score; the mean of differences between two models has its own standard error.
+    Raises ValueError: nothing was watched for that long.
+    """
+    at_days = curves.edges_days[(curves.edges_days > 0) & (curves.edges_days <= until_day)]
+    scores = brier_rows(durations.days, durations.observed, curves.survival_at(at_days), at_days)
+    return integrated(scores, at_days)
 
 
 def _metrics(
     curves: SurvivalCurves,
     durations: Durations,
-    at_days: Floats,
+    until: float,
     marginal: Floats,
     customers: NDArray[np.str_],
     seed: int,
 ) -> TimingMetrics:
-    days, observed, until = durations.days, durations.observed, float(at_days[-1])
-    risk, errors = -curves.restricted_mean_days(), _errors(curves, durations, at_days)
+    days, observed = durations.days, durations.observed
+    risk, errors = -curves.restricted_mean_days(), row_errors(curves, durations, until)
     (brier, brier_error), (gain, gain_error) = (mean_and_error(e, customers) for e in (errors, marginal - errors))
     low, high = curves.interval_days()
     low_seen, high_seen = low <= until, high <= until
@@ -98,12 +110,6 @@ def _metrics(
         inside_interval=_before(durations, high, high_seen) - _before(durations, low, high_seen),
         interval_seen=float(high_seen.mean()),
     )
-
-
-def _errors(curves: SurvivalCurves, durations: Durations, at_days: Floats) -> Floats:
-    """Each row's squared error of survival, its mean over time, shape (rows,)."""
-    scores = brier_rows(durations.days, durations.observed, curves.survival_at(at_days), at_days)
-    return integrated(scores, at_days)
 
 
 def _before(durations: Durations, day: Floats, seen: NDArray[np.bool_]) -> float:

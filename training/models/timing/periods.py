@@ -29,20 +29,26 @@ INTERVAL_DAYS = "interval_days"
 """Days from the cut-off to the middle of the interval, as the models see it."""
 
 
+BEGIN, MIDDLE, END = 0.0, 0.5, 1.0
+
+
 @dataclass(frozen=True)
 class Clock:
-    """A feature that goes on while nothing happens: its value at the middle of an interval, in units of another."""
+    """A feature that goes on while nothing happens: its value at some point of an interval, in units of another."""
 
     name: str
     elapsed: str
+    point: float
     unit: str | None = None
 
 
 CLOCKS = (
-    Clock("gap_then_days", "days_since_last_purchase"),
-    Clock("gap_then_of_mean", "days_since_last_purchase", "gap_mean_days"),
-    Clock("gap_then_of_median", "days_since_last_purchase", "gap_median_days"),
-    Clock("contract_then_days", "contract_running_days"),
+    Clock("gap_then_days", "days_since_last_purchase", MIDDLE),
+    Clock("gap_then_of_mean", "days_since_last_purchase", MIDDLE, "gap_mean_days"),
+    Clock("gap_then_of_median", "days_since_last_purchase", MIDDLE, "gap_median_days"),
+    # contracts end on their anniversaries to the day, so that it matters whether one lies within the interval
+    Clock("contract_begin_days", "contract_running_days", BEGIN),
+    Clock("contract_end_days", "contract_running_days", END),
 )
 """Where the customer would stand in its own rhythm, or its contract in its run, by the time of an interval."""
 
@@ -107,12 +113,13 @@ def used_clocks(features: Sequence[str]) -> tuple[Clock, ...]:
     return tuple(clock for clock in CLOCKS if clock.elapsed in names and (clock.unit is None or clock.unit in names))
 
 
-def at_intervals(frame: pd.DataFrame, features: Sequence[str], middle_days: Floats) -> pd.DataFrame:
+def at_intervals(frame: pd.DataFrame, features: Sequence[str], edges: Floats, interval: Indices) -> pd.DataFrame:
     """The features of each row with the time of its interval and the clocks as they stand then, numbered anew."""
+    begin, width = edges[:-1][interval], np.diff(edges)[interval]
     rows = frame[list(features)].reset_index(drop=True)
-    added = {INTERVAL_DAYS: middle_days}
+    added = {INTERVAL_DAYS: begin + MIDDLE * width}
     for clock in used_clocks(features):
-        then = rows[clock.elapsed].to_numpy(dtype=np.float64) + middle_days
+        then = rows[clock.elapsed].to_numpy(dtype=np.float64) + begin + clock.point * width
         if clock.unit is not None:
             unit = rows[clock.unit].to_numpy(dtype=np.float64)
             then = np.divide(then, unit, out=np.full(len(then), np.nan), where=unit > 0)

@@ -2,11 +2,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import gammaincc
 
 from features.errors import ModelError, NotEnoughDataError
-from tests.training.models.timing.customers import FEATURES, SHAPE, rhythmic
+from tests.training.models.timing.customers import FEATURES, SHAPE, rhythmic, seen
 from training.durations import Durations
 from training.models.timing.fit import Timing, agreeing_with_churn, fit_timing, load_timing, save_timing
 from training.models.timing.hazards import KINDS, BlendHazard, BoostedHazard, HazardModel, LogisticHazard
@@ -69,7 +70,7 @@ def test_the_same_rows_and_seed_give_the_same_curves(timing: Timing) -> None:
 
 
 def test_rows_beyond_the_limit_are_left_out_by_lot(timing: Timing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.models.timing.fit.MOST_ROWS", 1_000)
+    monkeypatch.setattr("training.models.timing.fit.MOST_VALUES", 1_000 * len(FEATURES))
     few, all_rows = fit_timing(ROWS, DURATIONS, FEATURES, HORIZON, 1).curves(NEW), timing.curves(NEW)
     assert few.survival(HORIZON).mean() == pytest.approx(all_rows.survival(HORIZON).mean(), abs=0.05)
     assert (few.cumulative_hazard != all_rows.cumulative_hazard)[:, 1:].all()
@@ -87,6 +88,25 @@ def test_hardly_any_event_is_refused() -> None:
     nothing = Durations(DURATIONS.followed_days, np.zeros(len(ROWS), bool), DURATIONS.followed_days)
     with pytest.raises(NotEnoughDataError, match="0 events were seen in 2000 rows"):
         fit_timing(ROWS, nothing, FEATURES, HORIZON, 1)
+
+
+def test_contracts_that_end_at_their_anniversaries_are_seen_to() -> None:
+    generator = np.random.default_rng(6)
+    running = generator.uniform(0, 365, 3_000)
+    frame = pd.DataFrame(
+        {
+            "customer_id": np.arange(3_000).astype(str),
+            "as_of": pd.Timestamp("2025-01-01", tz="UTC"),
+            "contract_running_days": running,
+        }
+    )
+    durations = seen(np.where(generator.random(3_000) < 0.6, 365 - running, np.inf), np.full(3_000, 200.0))
+    curves = fit_timing(frame, durations, ["contract_running_days"], 90, 1).curves(
+        pd.DataFrame({"contract_running_days": [343.0, 263.0, 10.0]})
+    )
+    assert curves.survival(30) == pytest.approx([0.4, 1, 1], abs=0.12)
+    assert curves.survival(180) == pytest.approx([0.4, 0.4, 1], abs=0.12)
+    assert curves.median_days()[:2] == pytest.approx([22, 102], abs=5)
 
 
 @pytest.mark.parametrize(("kind", "survival"), [("silence", 0.3), ("contract", 0.7)])

@@ -65,6 +65,14 @@ def test_everybody_alike_ranks_nobody_and_sees_no_end() -> None:
     assert marginal.as_dict()["observed_share"] == DURATIONS.observed.mean()
 
 
+def test_a_test_in_which_nobody_acted_says_nothing_of_the_order() -> None:
+    nobody = Durations(np.full(4000, 60.0), np.zeros(4000, bool), np.full(4000, 60.0))
+    judged = judge_timing(baseline_curves(FIT_DURATIONS, TEST, EDGES), TEST, nobody)["own_rhythm"]
+    assert np.isnan([judged.concordance, judged.concordance_error]).all()
+    assert judged.before_interval == 0
+    assert judged.brier_gain < 0
+
+
 def test_it_is_judged_no_further_than_it_was_watched() -> None:
     month = Durations(
         np.minimum(DURATIONS.days, 29), DURATIONS.observed & (DURATIONS.days < 29), np.full(len(TEST), 29.0)

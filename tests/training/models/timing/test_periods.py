@@ -82,24 +82,27 @@ def test_half_seen_intervals_leave_the_hazards_unbiased() -> None:
     assert hazard == pytest.approx(1 - np.exp(-np.diff(EDGES) / 4), abs=0.01)
 
 
-def test_clocks_go_on_to_the_middle_of_the_interval() -> None:
+def test_clocks_go_on_to_the_interval() -> None:
     frame = pd.DataFrame(
         {"days_since_last_purchase": [6.0, 6, 6], "gap_mean_days": [10.0, np.nan, 4], "contract_running_days": 360.0}
     )
-    rows = at_intervals(frame, list(frame.columns), np.array([5.0, 5, 1]))
-    assert list(rows.columns[3:]) == [INTERVAL_DAYS, "gap_then_days", "gap_then_of_mean", "contract_then_days"]
-    assert rows[INTERVAL_DAYS].tolist() == [5, 5, 1]
-    assert rows["gap_then_days"].tolist() == [11, 11, 7]
-    assert rows["gap_then_of_mean"].tolist() == [1.1, pytest.approx(np.nan, nan_ok=True), 1.75]
-    assert rows["contract_then_days"].tolist() == [365, 365, 361]
+    rows = at_intervals(frame, list(frame.columns), EDGES, np.array([2, 2, 1]))
+    assert rows[INTERVAL_DAYS].tolist() == [5, 5, 2]
+    assert rows["gap_then_days"].tolist() == [11, 11, 8]
+    assert rows["gap_then_of_mean"].tolist() == [1.1, pytest.approx(np.nan, nan_ok=True), 2]
+    assert rows["contract_begin_days"].tolist() == [363, 363, 361]
+    assert rows["contract_end_days"].tolist() == [367, 367, 363]
 
 
-def test_clocks_without_their_features_stand_still() -> None:
+@pytest.mark.parametrize(
+    ("features", "clocks"),
+    [
+        (FEATURES, {"gap_then_days", "gap_then_of_mean"}),
+        (("spend_365d",), set()),
+        (("gap_mean_days",), set()),
+    ],
+)
+def test_clocks_without_their_features_stand_still(features: tuple[str, ...], clocks: set[str]) -> None:
     frame, _ = rhythmic(8)
-    rows = at_intervals(frame, ["spend_365d"], np.ones(8))
-    assert list(rows.columns) == ["spend_365d", INTERVAL_DAYS]
-    assert set(at_intervals(frame, FEATURES, np.ones(8))) - set(FEATURES) == {
-        INTERVAL_DAYS,
-        "gap_then_days",
-        "gap_then_of_mean",
-    }
+    rows = at_intervals(frame, features, EDGES, np.zeros(8, int))
+    assert set(rows) == {*features, INTERVAL_DAYS, *clocks}
