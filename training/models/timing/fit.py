@@ -24,7 +24,7 @@ from training.models.timing.hazards import (
     LogisticHazard,
     cumulative_hazard,
 )
-from training.models.timing.periods import PersonPeriods, grid_edges, person_periods
+from training.models.timing.periods import PersonPeriods, grid_edges, person_periods, too_few_events
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -66,7 +66,7 @@ def fit_timing(
 
     ``frame`` has ``customer_id``, ``as_of`` and the features; ``durations`` belong to its rows. A third of the customers
     is held out, at the later half of the cut-offs, to find the number of boosting rounds and to choose.
-    Raises NotEnoughDataError: hardly any event was seen.
+    Raises NotEnoughDataError: hardly any event was seen, or only one customer's.
     """
     edges = grid_edges(durations, horizon_days)
     generator = np.random.default_rng(seed)
@@ -76,6 +76,9 @@ def fit_timing(
         frame, durations = frame.iloc[chosen], durations.take(chosen)
     periods = person_periods(durations, edges)
     train, held_out, rows = _split(frame, periods, generator)
+    for part in (train, held_out):
+        if not 0 < part.event.sum() < len(part.event):
+            raise too_few_events(int(part.event.sum()), len(np.unique(part.row)), edges[-1])
     trees = BoostedHazard.fit_until_flat(frame, train, held_out, features, edges, seed)
     regression = LogisticHazard.fit(frame, train, features, edges)
     candidates: list[HazardModel] = [trees, regression, BlendHazard(trees, regression)]

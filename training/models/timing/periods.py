@@ -67,29 +67,33 @@ def grid_edges(durations: Durations, horizon_days: int) -> Floats:
 
     They reach to twice the horizon, but no further than 50 rows were followed; the horizon is one of them if it is
     reached.
-    Raises NotEnoughDataError: hardly any event was seen, or nothing was followed for a day.
+    Raises NotEnoughDataError: hardly any event was seen within the grid.
     """
     followed = np.sort(durations.followed_days)
     longest = np.floor(followed[-min(LEAST_FOLLOWED_ROWS, len(followed))]) if len(followed) else 0.0
-    events = int(durations.observed.sum())
-    if events < LEAST_EVENTS or longest < 1:
-        raise NotEnoughDataError(
-            Text(
-                "Too little to learn from when customers act: {events} events were seen in {rows} rows, followed for"
-                " {days:.0f} days. At least {least} events and one day are needed. Give more facts, or train as of a later"
-                " date.",
-                "可供学习客户何时行动的数据太少：{rows} 行中观察到 {events} 次事件，跟踪 {days:.0f} 天。"
-                "至少需要 {least} 次事件和一天的跟踪。请提供更多数据，或以更晚的日期训练。",
-            ),
-            events=events,
-            rows=len(durations),
-            days=longest,
-            least=LEAST_EVENTS,
-        )
     end = min(float(HORIZONS * horizon_days), longest)
+    events = int(np.sum(durations.observed & (durations.days < end)))
+    if events < LEAST_EVENTS:
+        raise too_few_events(events, len(durations), end)
     horizon = min(float(horizon_days), end)
     parts = [np.zeros(1), _growing(1.0, horizon), _growing(horizon, end)]
     return np.unique(np.round(np.concatenate(parts)))
+
+
+def too_few_events(events: int, rows: int, days: float) -> NotEnoughDataError:
+    """The error that says so."""
+    return NotEnoughDataError(
+        Text(
+            "Too little to learn from when customers act: {events} events were seen in {rows} rows within {days:.0f} days."
+            " At least {least} events of different customers are needed. Give more facts, or train as of a later date.",
+            "可供学习客户何时行动的数据太少：{rows} 行在 {days:.0f} 天内观察到 {events} 次事件。"
+            "至少需要来自不同客户的 {least} 次事件。请提供更多数据，或以更晚的日期训练。",
+        ),
+        events=events,
+        rows=rows,
+        days=days,
+        least=LEAST_EVENTS,
+    )
 
 
 def _growing(first: float, last: float) -> Floats:

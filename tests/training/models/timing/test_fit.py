@@ -88,6 +88,8 @@ def test_hardly_any_event_is_refused() -> None:
     nothing = Durations(DURATIONS.followed_days, np.zeros(len(ROWS), bool), DURATIONS.followed_days)
     with pytest.raises(NotEnoughDataError, match="0 events were seen in 2000 rows"):
         fit_timing(ROWS, nothing, FEATURES, HORIZON, 1)
+    with pytest.raises(NotEnoughDataError, match="of different customers are needed"):
+        fit_timing(ROWS.assign(customer_id="C1"), DURATIONS, FEATURES, HORIZON, 1)
 
 
 def test_contracts_that_end_at_their_anniversaries_are_seen_to() -> None:

@@ -38,13 +38,21 @@ def test_the_horizon_is_an_edge(horizon_days: int) -> None:
 
 
 def test_too_few_events_are_refused_in_both_languages() -> None:
-    few = Durations(np.full(100, 9.0), np.arange(100) < 29, np.full(100, 9.5))
+    few = Durations(np.full(100, 8.0), np.arange(100) < 29, np.full(100, 9.5))
     with pytest.raises(NotEnoughDataError) as refused:
         grid_edges(few, 30)
-    assert "29 events were seen in 100 rows, followed for 9 days" in refused.value.text.en
-    assert "100 行中观察到 29 次事件" in refused.value.text.zh
-    with pytest.raises(NotEnoughDataError):
-        grid_edges(watched(0.9), 30)
+    assert "29 events were seen in 100 rows within 9 days" in refused.value.text.en
+    assert "100 行在 9 天内观察到 29 次事件" in refused.value.text.zh
+    for nothing in (watched(0.9), watched(9).take(np.zeros(0, int))):
+        with pytest.raises(NotEnoughDataError, match="0 events were seen in"):
+            grid_edges(nothing, 30)
+
+
+def test_events_beyond_the_grid_teach_nothing() -> None:
+    late = Durations(np.full(100, 70.0), np.ones(100, bool), np.full(100, 90.0))
+    assert grid_edges(late, 40)[-1] == 80
+    with pytest.raises(NotEnoughDataError, match="0 events were seen in 100 rows within 60 days"):
+        grid_edges(late, 30)
 
 
 def test_a_row_counts_in_the_intervals_that_it_entered_and_that_were_seen_to_their_end() -> None:
