@@ -1,7 +1,7 @@
-"""Fitting the candidates, choosing the likeliest on held-out customers, and keeping the choice as files."""
+"""Fitting the candidates, choosing among them on held-out customers, and keeping the choice as files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from features.text import Text
 from training.durations import Durations
+from training.evaluation.survival import mean_and_error
 from training.models.fitting import latest_rows
 from training.models.timing.curves import SurvivalCurves
 from training.models.timing.hazards import (
@@ -62,7 +63,7 @@ class Timing:
 def fit_timing(
     frame: pd.DataFrame, durations: Durations, features: Sequence[str], horizon_days: int, seed: int
 ) -> Timing:
-    """The likeliest candidate on customers that it had not seen, fitted again on all rows.
+    """The candidate that held-out customers speak for (see `choose`), fitted again on all rows.
 
     ``frame`` has ``customer_id``, ``as_of`` and the features; ``durations`` belong to its rows. A third of the customers
     is held out, at the later half of the cut-offs, to find the number of boosting rounds and to choose.
@@ -75,16 +76,28 @@ def fit_timing(
         chosen = np.sort(generator.choice(len(frame), most_rows, replace=False))
         frame, durations = frame.iloc[chosen], durations.take(chosen)
     periods = person_periods(durations, edges)
-    train, held_out, rows = _split(frame, periods, generator)
+    train, held_out = _split(frame, periods, generator)
     for part in (train, held_out):
         if not 0 < part.event.sum() < len(part.event):
             raise too_few_events(int(part.event.sum()), len(np.unique(part.row)), edges[-1])
     trees = BoostedHazard.fit_until_flat(frame, train, held_out, features, edges, seed)
     regression = LogisticHazard.fit(frame, train, features, edges)
     candidates: list[HazardModel] = [trees, regression, BlendHazard(trees, regression)]
-    losses = {model.kind: _loss(model, frame, held_out) / rows for model in candidates}
-    best = min(losses, key=lambda kind: losses[kind])
-    return Timing(_fit(best, frame, periods, features, edges, trees.rounds, seed), horizon_days, losses)
+    losses = {model.kind: _row_losses(model, frame, held_out) for model in candidates}
+    chosen = choose(losses, frame["customer_id"].to_numpy(dtype=object)[np.unique(held_out.row)].astype(str))
+    model = _fit(chosen, frame, periods, features, edges, trees.rounds, seed)
+    return Timing(model, horizon_days, {kind: float(own.mean()) for kind, own in losses.items()})
+
+
+def choose(losses: Mapping[str, Floats], customers: NDArray[np.str_]) -> str:
+    """The blend, unless another candidate's loss is lower by more than a standard error; then the lowest.
+
+    ``losses`` of shape (rows,) are those of held-out rows, whose ``customers`` belong together. Held-out customers stand
+    at the same cut-offs as those learnt from and do not show how a candidate drifts; the mean of two drifts less.
+    """
+    lowest = min(losses, key=lambda kind: float(losses[kind].mean()))
+    gain, error = mean_and_error(losses[BlendHazard.kind] - losses[lowest], customers)
+    return lowest if gain > error else BlendHazard.kind
 
 
 def agreeing_with_churn(
@@ -163,8 +176,8 @@ def _golden_difference(timing: Timing, golden: dict[str, Any]) -> float:
 
 def _split(
     frame: pd.DataFrame, periods: PersonPeriods, generator: np.random.Generator
-) -> tuple[PersonPeriods, PersonPeriods, int]:
-    """Person-periods to fit on and to hold out, of disjoint customers, and the number of rows held out.
+) -> tuple[PersonPeriods, PersonPeriods]:
+    """Person-periods to fit on and to hold out, of disjoint customers.
 
     Only the later half of the cut-offs is held out, as for the churn model, unless nothing has been seen of it.
     """
@@ -173,8 +186,7 @@ def _split(
     held_out = is_held_out & latest_rows(frame)
     if not held_out[periods.row].any():
         held_out = is_held_out
-    rows = len(np.unique(periods.row[held_out[periods.row]]))
-    return _of(periods, ~is_held_out), _of(periods, held_out), max(rows, 1)
+    return _of(periods, ~is_held_out), _of(periods, held_out)
 
 
 def _of(periods: PersonPeriods, rows: Bools) -> PersonPeriods:
@@ -200,7 +212,8 @@ def _fit(
     return BlendHazard(trees, LogisticHazard.fit(frame, periods, features, edges))
 
 
-def _loss(model: HazardModel, frame: pd.DataFrame, periods: PersonPeriods) -> float:
-    """Minus the log-likelihood of person-periods, in nats."""
+def _row_losses(model: HazardModel, frame: pd.DataFrame, periods: PersonPeriods) -> Floats:
+    """Minus the log-likelihood of each row that has person-periods, in nats, by rising position; shape (rows,)."""
     log_odds = model.log_odds(frame.iloc[periods.row], periods.interval)
-    return float(np.sum(np.logaddexp(0, log_odds) - periods.event * log_odds))
+    losses = np.logaddexp(0, log_odds) - periods.event * log_odds
+    return np.bincount(np.unique(periods.row, return_inverse=True)[1], weights=losses)
