@@ -30,6 +30,8 @@ from training.kinds import KINDS
 from training.loading import model_features
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
+from training.models.timing.fit import agreeing_with_churn
+from training.models.timing.sentences import timing_sentences
 from training.panel import rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
 from training.tracking import Champion, champion_churn, champion_segments
@@ -147,6 +149,7 @@ def score_frame(
         project.value.margin_share,
     )
     currency = project.project.currency
+    scored = scored.assign(**_times(frame, active, probability, model))
     reasons = _reasons(frame, active, champion, project)
     abstained = _abstentions(frame, active, model)
     scored = scored.assign(
@@ -188,6 +191,28 @@ def value_at_stake(frame: pd.DataFrame, project: Project) -> Floats:
     else:
         margin = frame["spend_365d"].to_numpy() * project.value.margin_share
     return np.asarray(np.maximum(margin, 0) / days * project.value.horizon_days)
+
+
+def _times(
+    frame: pd.DataFrame, active: NDArray[np.bool_], probability: Floats, model: StoredModel
+) -> dict[str, pd.Series]:
+    """When the active customers will buy again, or end their contract: median, interval, sentence. It agrees with the
+    probability of leaving within the horizon. Nothing where the model knows no times.
+    """
+    if model.timing is None or not active.any():
+        return {}
+    kind = model.facts.churn_kind
+    curves = model.timing.curves(frame[active])
+    if model.facts.horizon_days <= curves.end_days:
+        curves = agreeing_with_churn(curves, kind, model.facts.horizon_days, probability[active])
+    english, chinese = timing_sentences(kind, curves)
+    low, high = curves.interval_days()
+    sentences = [{"en": en, "zh": zh} for en, zh in zip(english, chinese, strict=True)]
+    columns = {"days": curves.median_days(), "days_low": low, "days_high": high}
+    index = frame.index[active]
+    return {f"expected_{name}": pd.Series(values, index).reindex(frame.index) for name, values in columns.items()} | {
+        "expected": pd.Series(sentences, index, dtype="object").reindex(frame.index)
+    }
 
 
 def _bands(probability: Floats, project: Project) -> pd.Series:

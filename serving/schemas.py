@@ -55,6 +55,13 @@ def _example() -> dict[str, Any]:
         "churn_probability_low": 0.62,
         "churn_probability_high": 0.79,
         "churn_horizon_days": 90,
+        "expected_days": 68.0,
+        "expected_days_low": 9.0,
+        "expected_days_high": None,
+        "expected": {
+            "en": "Expected to order again in about 68 days (80 %: from 9 days to beyond the 180 days that can be seen).",
+            "zh": "预计约 68 天后再次下单（80% 区间：9 天至可预见的 180 天以后）。",
+        },
         "churn_band": "high",
         "segment": "at_risk",
         "days_since_last_purchase": 74.0,
@@ -114,6 +121,13 @@ class Score(_Answer):
     churn_probability_low: Probability | None = Field(description="Lower end of its 95 % interval / 95% 区间下限")
     churn_probability_high: Probability | None = Field(description="Upper end of its 95 % interval / 95% 区间上限")
     churn_horizon_days: int = Field(ge=1, description="Horizon of the probability, days / 流失概率的期限（天）")
+    expected_days: float | None = Field(
+        description="Median days to the next purchase, or to the end of the contract; null: beyond what can be seen"
+        " / 距下次购买（或合同终止）天数的中位数；超出可预见范围时为空"
+    )
+    expected_days_low: float | None = Field(description="Lower end of its 80 % interval, days / 80% 区间下限（天）")
+    expected_days_high: float | None = Field(description="Upper end of its 80 % interval, days / 80% 区间上限（天）")
+    expected: BilingualText | None = Field(description="The same as a sentence / 上述时间的文字说明")
     churn_band: ChurnBand | None = Field(description="The probability as a band / 流失风险等级")
     segment: str | None = Field(description="RFM segment, e.g. at_risk / RFM 客户细分")
     days_since_last_purchase: float | None = Field(
@@ -162,6 +176,10 @@ SCORES_SCHEMA = pa.schema(
         pa.field("churn_probability_low", pa.float64()),
         pa.field("churn_probability_high", pa.float64()),
         pa.field("churn_horizon_days", pa.int64(), nullable=False),
+        pa.field("expected_days", pa.float64()),
+        pa.field("expected_days_low", pa.float64()),
+        pa.field("expected_days_high", pa.float64()),
+        pa.field("expected", _TEXT),
         pa.field("churn_band", pa.string()),
         pa.field("segment", pa.string()),
         pa.field("days_since_last_purchase", pa.float64()),

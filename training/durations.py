@@ -56,6 +56,9 @@ WHERE c.runs_until >= r.as_of
 
 _EVENTS = {"silence": _NEXT_PURCHASE, "contract": _END_OF_CONTRACTS}
 
+TIMED = tuple(_EVENTS)
+"""Kinds of churn with an instant of which it can be said when it comes."""
+
 
 @dataclass(frozen=True)
 class Durations:

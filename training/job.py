@@ -44,6 +44,7 @@ from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
 from training.panel import best_attribute, labelled_rows
 from training.tracking import champion_churn, log_churn_model, log_segments, promote
+from training.when import When, learn_when
 
 SEED = 20260101
 WORKSPACE_MEGABYTES = 50
@@ -55,7 +56,7 @@ Floats = NDArray[np.float64]
 class Training:
     """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
 
-    ``by_customers``: the test holds other customers instead of a later day. A model is promoted when it beats the
+    ``when`` is None where nothing was learnt of the time of leaving. ``by_customers``: the test holds other customers instead of a later day. A model is promoted when it beats the
     baselines and its leakage ``certificate`` passed. ``set_aside`` are the rows of the sources that could not be read.
     """
 
@@ -72,6 +73,7 @@ class Training:
     certificate: Certificate
     set_aside: SetAside | None
     by_customers: bool = False
+    when: When | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,10 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
     judgement = _judge(data, progress)
     progress(Text("fitting {kind} on all cut-offs", "用全部截止时间拟合 {kind}").format(kind=judgement.chosen), 0.65)
     served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED)
-    stored = StoredModel(_facts_of_model(project, data, judgement), served.model, served.calibrator)
+    progress(Text("learning when customers act", "学习客户何时行动"), 0.7)
+    when = learn_when(data, project.churn.horizon_days, SEED)
+    facts = _facts_of_model(project, data, judgement)
+    stored = StoredModel(facts, served.model, served.calibrator, when.timing if when else None)
     segments, sizes = _segments(data, stored.facts.catalogue_hash)
     progress(Text("recording the run in MLflow", "在 MLflow 中记录本次运行"), 0.85)
     with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
@@ -136,6 +141,7 @@ def train(project: Project, as_of: datetime, progress: Progress = silent) -> Tra
         certificate=data.certificate,
         set_aside=data.set_aside,
         by_customers=data.by_customers,
+        when=when,
     )
 
 

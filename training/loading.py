@@ -28,6 +28,7 @@ from training.dataset import (
     training_features,
     with_labels,
 )
+from training.durations import TIMED, Durations, durations_of
 from training.kinds.words import outcome_of
 from training.leakage.certify import certify_panel, certify_training
 from training.models.fitting import latest_rows
@@ -36,12 +37,21 @@ from training.panel import best_attribute, end_of_panel, panel_features, split
 
 
 @dataclass(frozen=True)
+class Times:
+    """Days to the event of the rows of a training, each as it was known when the rows are used (see TrainingData)."""
+
+    labelled: Durations
+    fit: Durations
+    test: Durations
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """What one training works on.
 
     ``labelled`` are the rows of all cut-offs as known at ``plan.as_of``, to serve; ``fit`` those of the purged cut-offs
     with their labels as known at the test cut-off, and ``test`` the rows of that cut-off, to judge (of a panel without
-    dates: those of other customers, ``by_customers``). ``alone`` are the features that rank without a model, by the
+    dates: those of other customers, ``by_customers``). ``times`` is None where leaving has no instant. ``alone`` are the features that rank without a model, by the
     name of the baseline, with the sign. ``present`` is everybody as of today, None without orders. ``certificate`` says
     whether any of it sees the future.
     """
@@ -56,6 +66,7 @@ class TrainingData:
     certificate: Certificate
     set_aside: SetAside | None
     by_customers: bool = False
+    times: Times | None = None
 
     @property
     def names(self) -> list[str]:
@@ -91,7 +102,13 @@ def _from_facts(facts: Facts, as_of: datetime, progress: Progress) -> TrainingDa
         progress(step, 0.1 + 0.1 * done)
 
     certificate = certify_training(facts, plan, features, labelled, fit, checking)
-    return TrainingData(plan, features, labelled, fit, test, kind.alone, present, certificate, keep_set_aside(facts))
+    times = None
+    if facts.project.churn.kind in TIMED:
+        parts = ((labelled, as_of), (fit, plan.test), (test, as_of))
+        times = Times(*(durations_of(facts, rows, until) for rows, until in parts))
+    return TrainingData(
+        plan, features, labelled, fit, test, kind.alone, present, certificate, keep_set_aside(facts), times=times
+    )
 
 
 def _from_panel(facts: Facts, as_of: datetime, seed: int) -> TrainingData:

@@ -1,6 +1,7 @@
 """``retinue train`` and ``retinue evaluate``: learn from past cut-offs, and see how the model did since."""
 
 from datetime import datetime, timedelta
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,6 +153,24 @@ BACKTEST_COLUMNS = (
     Text("mean probability", "平均概率"),
 )
 
+_WHEN = {
+    "silence": Text("When customers order again", "客户何时再次下单"),
+    "contract": Text("When contracts end", "合同何时终止"),
+}
+WHEN_COLUMNS = (
+    Text("model", "模型"),
+    Text("concordance", "一致性"),
+    Text("integrated Brier", "综合 Brier 分数"),
+    Text("gain over all alike", "相对统一曲线的改进"),
+    Text("inside 80 % interval", "落入 80% 区间"),
+)
+WHEN_NAMES: dict[str, Text] = {
+    "timing": Text("hazard model", "风险率模型"),
+    "marginal": Text("baseline: all alike (Kaplan–Meier)", "基线：统一曲线（Kaplan–Meier）"),
+    "own_rhythm": Text("baseline: own rhythm", "基线：自身节奏"),
+    "bg_nbd": Text("baseline: BG/NBD", "基线：BG/NBD"),
+}
+
 METRIC_COLUMNS = (
     Text("model", "模型"),
     Text("AUC", "AUC"),
@@ -190,6 +209,7 @@ def print_training(project: Project, result: "Training") -> None:
         )
     )
     print_metrics({here(MODEL_NAMES[name]): metrics for name, metrics in result.metrics.items()})
+    print_when(project, result)
     say("")
     say(_verdict(result))
 
@@ -222,6 +242,27 @@ def print_backtest(project: Project, result: "Backtest") -> None:
     table(BACKTEST_COLUMNS, rows, right=(1, 2, 4, 5, 7, 8))
     for day, why in result.skipped.items():
         say(Text("{day:%Y-%m-%d}: not held. {why}", "{day:%Y-%m-%d}：未进行。{why}").format(day=day, why=why))
+
+
+def print_when(project: Project, result: "Training") -> None:
+    """How well it is foretold when customers act, beside baselines; nothing where that was not learnt."""
+    if result.when is None:
+        return
+    heading(_WHEN[project.churn.kind])
+    table(
+        WHEN_COLUMNS,
+        [
+            (
+                here(WHEN_NAMES[name]),
+                f"{m.concordance:.3f}",
+                f"{m.integrated_brier:.4f}",
+                f"{m.brier_gain:.4f} ± {m.brier_gain_error:.4f}",
+                "–" if isnan(m.inside_interval) else f"{m.inside_interval:.0%}",
+            )
+            for name, m in result.when.metrics.items()
+        ],
+        right=(1, 2, 3, 4),
+    )
 
 
 def print_segments(result: "Training") -> None:

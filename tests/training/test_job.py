@@ -110,6 +110,18 @@ def test_a_model_that_learnt_something_beats_the_baselines_and_serves(project: P
     assert facts.metrics[training.chosen]["auc"] == chosen.auc
 
 
+def test_a_training_learns_when_customers_order_again(project: Project, training: Training) -> None:
+    assert training.when is not None
+    judged = training.when.metrics
+    assert list(judged) == ["timing", "marginal", "own_rhythm", "bg_nbd"]
+    assert judged["timing"].integrated_brier < judged["marginal"].integrated_brier
+    served = champion_churn(project).stored.timing
+    assert served is not None
+    frame = features_at(project, AS_OF)
+    ours, theirs = training.when.timing.curves(frame), served.curves(frame)
+    assert (ours.median_days() == theirs.median_days())[np.isfinite(ours.median_days())].all()
+
+
 def test_progress_rises_from_nothing_to_all(training: Training, steps: list[tuple[Text, float]]) -> None:
     shares = [share for _, share in steps]
     assert shares[0] == 0

@@ -13,8 +13,12 @@ from features.errors import ModelError
 from features.text import Text
 from training.models.calibration import Calibrator
 from training.models.churn import KINDS, ChurnModel
+from training.models.timing.fit import Timing, load_timing, save_timing
 
 Floats = NDArray[np.float64]
+
+TIMING = "timing"
+"""Folder of the model of when, beside the files of the churn model."""
 
 GOLDEN_ROWS = 20
 GOLDEN_TOLERANCE = 1e-6
@@ -37,11 +41,12 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model, its calibrator and what it is for."""
+    """A model, its calibrator and what it is for; and, where leaving has an instant, a model of when."""
 
     facts: ModelFacts
     model: ChurnModel
     calibrator: Calibrator
+    timing: Timing | None = None
 
     def probability(self, frame: pd.DataFrame) -> Floats:
         """Calibrated probability of leaving, shape (rows,). ``frame`` holds the feature columns."""
@@ -60,6 +65,9 @@ def save_model(stored: StoredModel, frame: pd.DataFrame, directory: Path) -> Non
         },
     }
     stored.model.save(directory)
+    if stored.timing:
+        (directory / TIMING).mkdir()
+        save_timing(stored.timing, frame, directory / TIMING)
     (directory / "model.json").write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
 
 
@@ -74,7 +82,8 @@ def load_model(directory: Path) -> StoredModel:
         calibrator = Calibrator(
             **{**document["calibrator"], "resamples": tuple((a, b) for a, b in document["calibrator"]["resamples"])}
         )
-        stored = StoredModel(facts, KINDS[facts.kind].load(directory, facts.features), calibrator)
+        timing = load_timing(directory / TIMING) if (directory / TIMING).is_dir() else None
+        stored = StoredModel(facts, KINDS[facts.kind].load(directory, facts.features), calibrator, timing)
         difference = _golden_difference(stored, document["golden"])
     except (OSError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise ModelError(
