@@ -73,8 +73,8 @@ def fit_timing(
     generator = np.random.default_rng(seed)
     most_rows = MOST_VALUES // len(features)
     if len(frame) > most_rows:
-        chosen = np.sort(generator.choice(len(frame), most_rows, replace=False))
-        frame, durations = frame.iloc[chosen], durations.take(chosen)
+        drawn = np.sort(generator.choice(len(frame), most_rows, replace=False))
+        frame, durations = frame.iloc[drawn], durations.take(drawn)
     periods = person_periods(durations, edges)
     train, held_out = _split(frame, periods, generator)
     for part in (train, held_out):
@@ -216,4 +216,4 @@ def _row_losses(model: HazardModel, frame: pd.DataFrame, periods: PersonPeriods)
     """Minus the log-likelihood of each row that has person-periods, in nats, by rising position; shape (rows,)."""
     log_odds = model.log_odds(frame.iloc[periods.row], periods.interval)
     losses = np.logaddexp(0, log_odds) - periods.event * log_odds
-    return np.bincount(np.unique(periods.row, return_inverse=True)[1], weights=losses)
+    return np.asarray(np.bincount(np.unique(periods.row, return_inverse=True)[1], weights=losses), dtype=np.float64)
