@@ -5,9 +5,9 @@ replacement, and each row counts as often as its customer was drawn (Field and W
 draws, so that the difference between two models is as sure as it is, not as the two are each.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from training.evaluation.weighted import Measure
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Name = TypeVar("Name", bound=Hashable)
 
 CELLS_AT_ONCE = 2_000_000
 LEAST_CUSTOMERS = 10
@@ -45,10 +46,15 @@ class Estimate:
         """Whether the number itself can be said."""
         return bool(np.isfinite(self.value))
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it has an interval."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
 
 def bootstrap(
-    customers: Integers, measures: Mapping[str, Measure], seed: int, rounds: int = BOOTSTRAP_ROUNDS
-) -> dict[str, Estimate]:
+    customers: Integers, measures: Mapping[Name, Measure], seed: int, rounds: int = BOOTSTRAP_ROUNDS
+) -> dict[Name, Estimate]:
     """Each metric with its interval. ``customers`` says whose row each is (any integers), shape (rows,).
 
     Intervals are percentiles of the resamples. Where chance alone raises a metric, they are reflected around the value
@@ -57,7 +63,7 @@ def bootstrap(
     counted = {name: float(measure.of(np.ones((len(customers), 1)))[0]) for name, measure in measures.items()}
     if len(np.unique(customers)) < LEAST_CUSTOMERS:
         return {name: Estimate(value, np.nan, np.nan, np.nan) for name, value in counted.items()}
-    drawn: dict[str, list[Floats]] = {name: [] for name in measures}
+    drawn: dict[Name, list[Floats]] = {name: [] for name in measures}
     for weights in resamples(customers, seed, rounds):
         for name, measure in measures.items():
             drawn[name].append(measure.of(weights))

@@ -1,6 +1,8 @@
 """Pictures of a judgement for a report: calibration, gains and lift, money, cut-offs, groups; one figure each."""
 
 import io
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,10 +18,12 @@ from training.evaluation.groups import Group
 from training.evaluation.judged import Judged
 from training.evaluation.plots import CHANCE, CONTACTED, FOUND, OBSERVED, PERFECT, PREDICTED, fonts
 from training.evaluation.profit import DecisionCosts, profit_curve, profit_of_contact, worth_contacting
+from training.evaluation.titles import model_title
 
 Floats = NDArray[np.float64]
 
 DOTS_PER_INCH = 120
+LATIN_FONT = "DejaVu Sans"
 BLUE, ORANGE, GREY, LIGHT = "#1f5fa8", "#d9730d", "#6b7280", "#c9d7ea"
 MOST_CURVES = 4
 MOST_GROUPS = 12
@@ -48,37 +52,45 @@ ROWS = Text("{title}  (n = {rows:,})", "{title}（n = {rows:,}）")
 
 
 class Brush:
-    """A language with the font that it needs, and the way our axes look."""
+    """A language with the fonts that it needs, and the way our axes look.
 
-    def __init__(self, language: Language, font: str | None) -> None:
+    Names of groups and models may be in any language: each brush falls back on the other one's letters.
+    """
+
+    def __init__(self, language: Language, chinese: str | None) -> None:
         self.language = language
-        self.font: dict[str, Any] = {"family": font} if font else {}
+        families = [LATIN_FONT, *([chinese] if chinese else [])]
+        self.font: dict[str, Any] = {"family": families if language == "en" else families[::-1]}
 
     def finish(self, axes: Axes, title: Text, x: Text, y: Text, legend: bool = True) -> None:
         """Title, labels with units, a light grid, and a legend that hides nothing."""
-        axes.set_title(title.of(self.language), fontsize=11, loc="left", **self.font)
-        axes.set_xlabel(x.of(self.language), **self.font)
-        axes.set_ylabel(y.of(self.language), **self.font)
+        axes.set_title(self.say(title), fontsize=11, loc="left", **self.font)
+        axes.set_xlabel(self.say(x), **self.font)
+        axes.set_ylabel(self.say(y), **self.font)
         axes.grid(color="0.92", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
         if legend:
-            axes.legend(frameon=False, fontsize=8.5, prop={**self.font, "size": 8.5})
+            axes.legend(frameon=False, prop={**self.font, "size": 8.5})
 
     def say(self, text: Text) -> str:
-        """The text in this brush's language."""
-        return text.of(self.language)
+        """The text in this brush's language; a dollar sign is one, and begins no formula."""
+        return text.of(self.language).replace("$", "\\$")
 
 
 def brushes() -> dict[Language, Brush]:
     """A brush for each language that this machine has letters for."""
-    return {language: Brush(language, font) for language, font in fonts().items()}
+    drawable = fonts()
+    return {language: Brush(language, drawable.get("zh")) for language in drawable}
 
 
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file; the same figure gives the same bytes."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    with warnings.catch_warnings():
+        # a group's name may have letters that no font here has: they are drawn as boxes
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return file.getvalue()
 
 
@@ -88,7 +100,8 @@ def reliability_figure(judged: Judged, brush: Brush) -> Figure:
     axes, below = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
     bins = reliability_bins(judged.churned, judged.probability, judged.customers)
     x = [part.probability for part in bins]
-    end = min(1.0, max(judged.probability.max(), *(part.observed.high for part in bins)) * 1.05)
+    end = max(judged.probability.max(), *(part.observed.high for part in bins)) * 1.05
+    end = 1.0 if end > 0.9 else end
     axes.plot([0, end], [0, end], color="0.6", linewidth=1, linestyle="--", label=brush.say(PERFECT))
     axes.fill_between(
         x,
@@ -98,7 +111,14 @@ def reliability_figure(judged: Judged, brush: Brush) -> Figure:
         linewidth=0,
         label=brush.say(INTERVAL),
     )
-    axes.plot(x, [p.observed.value for p in bins], color=BLUE, marker="o", markersize=4, label=judged.chosen)
+    axes.plot(
+        x,
+        [p.observed.value for p in bins],
+        color=BLUE,
+        marker="o",
+        markersize=4,
+        label=brush.say(model_title(judged.chosen)),
+    )
     axes.set(xlim=(0, end), ylim=(0, end))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     brush.finish(axes, RELIABILITY, Text(*("", "")), OBSERVED)
@@ -119,10 +139,17 @@ def gains_figure(judged: Judged, brush: Brush) -> Figure:
     least = max(0.01, 20 / len(judged.churned))
     for name, color in zip(_curves(judged), (BLUE, ORANGE, "#3a8f5c", "#8a5fb0"), strict=False):
         found = _gains(judged.churned, judged.probabilities[name])
-        width = 2.2 if name == judged.chosen else 1.2
-        left.plot(share, found, color=color, linewidth=width, label=name)
+        width, above = (2.2, 3) if name == judged.chosen else (1.2, 2)
+        left.plot(share, found, color=color, linewidth=width, zorder=above, label=brush.say(model_title(name)))
         shown = share >= least
-        right.plot(share[shown], found[shown] / share[shown], color=color, linewidth=width, label=name)
+        right.plot(
+            share[shown],
+            found[shown] / share[shown],
+            color=color,
+            linewidth=width,
+            zorder=above,
+            label=brush.say(model_title(name)),
+        )
     left.set(xlim=(0, 1), ylim=(0, 1))
     right.set_xlim(0, 1)
     right.set_ylim(bottom=0)
@@ -183,7 +210,9 @@ def cutoffs_figure(groups: Sequence[Group], brush: Brush) -> Figure:
     places = _thinned(len(groups))
     for axes in (left, right):
         axes.set_xlim(-0.5, len(groups) - 0.5)
-        axes.set_xticks(places, [brush.say(groups[i].title) for i in places], rotation=30, ha="right", fontsize=8)
+        axes.set_xticks(
+            places, [brush.say(groups[i].title) for i in places], rotation=30, ha="right", fontsize=8, **brush.font
+        )
     brush.finish(left, OVER_TIME, Text(*("", "")), AUC_AXIS)
     brush.finish(right, LEVEL_OVER_TIME, Text(*("", "")), RATE_AXIS)
     return figure
@@ -216,10 +245,16 @@ def groups_figure(groups: Sequence[Group], attribute: Text, brush: Brush) -> Fig
     labels = [brush.say(ROWS.format(title=group.title, rows=group.rows)) for group in shown]
     axes.set_yticks(places, labels, **brush.font)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_xlim(0, None)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    brush.finish(axes, GROUPS.format(attribute=attribute), RATE_AXIS, Text(*("", "")))
+    axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    brush.finish(axes, GROUPS.format(attribute=attribute), RATE_AXIS, Text(*("", "")), legend=False)
+    figure.legend(loc="outside lower right", ncols=2, frameon=False, prop={**brush.font, "size": 8.5})
     return figure
+
+
+def group_picture(column: str) -> str:
+    """The name of the picture of one attribute, fit for a file."""
+    return "group_" + re.sub(r"\W+", "_", column)
 
 
 def pictures(
@@ -238,13 +273,14 @@ def pictures(
         "cutoffs": lambda brush: cutoffs_figure(cutoffs, brush) if len(cutoffs) > 1 else None,
     }
     for column, (title, of_column) in groups.items():
-        drawn[f"group_{column}"] = lambda brush, t=title, g=of_column: groups_figure(g, t, brush)  # type: ignore[misc]
+        drawn[group_picture(column)] = lambda brush, t=title, g=of_column: groups_figure(g, t, brush)  # type: ignore[misc]
     made = {(name, lang): draw(brush) for lang, brush in brushes().items() for name, draw in drawn.items()}
     return {key: png(figure) for key, figure in made.items() if figure is not None}
 
 
 def _curves(judged: Judged) -> list[str]:
-    others = [name for name in judged.probabilities if name != judged.chosen]
+    # a constant ranks nobody: it is the line of chance
+    others = [n for n, p in judged.probabilities.items() if n != judged.chosen and np.ptp(p) > 0]
     return [judged.chosen, *others][:MOST_CURVES]
 
 

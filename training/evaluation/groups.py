@@ -117,8 +117,8 @@ def over_time(judged: Judged, seed: int, model: str | None = None) -> list[Group
 def tenure_bands(days: Floats) -> pd.Series:
     """How long customers have been with the company, as an ordered category; NaN days give no band."""
     bands = [band.en for band in TENURE_BANDS]
-    names = np.array(bands, dtype=object)[np.searchsorted(TENURE_DAYS, days, side="right")]
-    return pd.Series(pd.Categorical(np.where(np.isfinite(days), names, None), categories=bands, ordered=True))
+    named = pd.Series(bands)[np.searchsorted(TENURE_DAYS, days, side="right")].reset_index(drop=True)
+    return named.where(np.isfinite(days)).astype(pd.CategoricalDtype(bands, ordered=True))
 
 
 def highest(probability: Floats, share: float = TOP_SHARE) -> Marks:
