@@ -134,6 +134,7 @@ def _interval(estimate: Estimate | None, write: Callable[[float], str]) -> Text:
         return same(MISSING)
     if not estimate.bounded:
         return same(write(estimate.value))
-    return Text("{value} ({low} to {high})", "{value}（{low} 至 {high}）").format(
+    # no line ends within the brackets
+    return Text("{value} ({low}\u00a0to\u00a0{high})", "{value}（{low}\u00a0至\u00a0{high}）").format(
         value=write(estimate.value), low=write(estimate.low), high=write(estimate.high)
     )

@@ -98,6 +98,6 @@ def measured(facts: CardFacts, judged: Judged, seed: int) -> Measured:
         recalibration=recalibration(churned, judged.probability, customers),
         debiased_error=debiased_calibration_error(churned, judged.probability, customers),
         money=money(judged, facts.costs) if facts.costs else None,
-        cutoffs=over_time(judged, seed),
+        cutoffs=over_time(judged, seed, flagged),
         groups={column: by_group(judged, column, seed, flagged) for column in facts.groups},
     )

@@ -151,42 +151,43 @@ def _calibration(context: Context) -> Iterator[Block]:
     chosen, parts = figures.models[context.judged.chosen], figures.brier
     yield Picture("reliability", Text("Observed against foretold share that leaves", "预测与实际流失比例"))
     yield Table(
-        [Text("figure", "指标"), Text("value", "数值"), Text("what it says", "含义")],
+        [Text("figure", "指标"), Text("what it says", "含义"), Text("value", "数值")],
         [
             [
                 Text("calibration error", "校准误差"),
-                share(chosen["calibration_error"]),
                 Text("mean gap between foretold and real share, over ten bins", "十组中预测与实际比例的平均差距"),
+                share(chosen["calibration_error"]),
             ],
             [
                 Text("the same without chance", "去除偶然后的校准误差"),
-                same(percent(figures.debiased_error)),
                 Text("what of the gap is more than chance (root mean square)", "超出偶然的差距（均方根）"),
+                same(percent(figures.debiased_error)),
             ],
             [
                 Text("shift in the large", "总体偏移"),
-                decimal(figures.recalibration.intercept),
                 Text("0: right; above: too few foretold (log-odds)", "0：正确；大于 0：预测偏少（对数几率）"),
+                decimal(figures.recalibration.intercept),
             ],
             [
                 Text("calibration slope", "校准斜率"),
-                decimal(figures.recalibration.slope),
                 Text("1: right; below: probabilities too extreme", "1：正确；小于 1：概率过于极端"),
+                decimal(figures.recalibration.slope),
             ],
             [
                 Text("Brier: miscalibration", "Brier：校准不足"),
-                same(number(parts.miscalibration, 4)),
                 Text("what wrong levels cost; 0 is best", "概率水平不准的代价；0 最好"),
+                same(number(parts.miscalibration, 4)),
             ],
             [
                 Text("Brier: discrimination", "Brier：区分度"),
-                same(number(parts.discrimination, 4)),
                 Text(
                     "what telling customers apart brings, of {uncertainty}",
                     "区分客户带来的收益，上限 {uncertainty}",
                 ).format(uncertainty=number(parts.uncertainty, 4)),
+                same(number(parts.discrimination, 4)),
             ],
         ],
+        words=2,
     )
 
 

@@ -15,8 +15,8 @@ def summary(facts: CardFacts, judged: Judged, certificate: Certificate, figures:
     """What the model predicts, its main numbers, and what they mean."""
     what = Text(
         "For each customer who bought within the last {active} days, the model gives the probability of buying nothing in"
-        " the following {horizon} days. It was judged on customers and outcomes that it had not seen: {rows:,} rows of"
-        " {customers:,} customers, at {cutoffs}.",
+        " the following {horizon} days. It was judged on outcomes that it had not seen: {rows:,} rows of {customers:,}"
+        " customers, at {cutoffs}.",
         "对最近 {active} 天内有过购买的每位客户，模型给出其在随后 {horizon} 天内不再购买的概率。"
         "评估使用模型未见过的结果：{cutoffs}，{customers:,} 位客户，共 {rows:,} 行。",
     ).format(
@@ -117,4 +117,17 @@ def level(figures: Measured) -> Text:
         return Text("Its probabilities were too low: more left than foretold.", "概率偏低：实际流失多于预测。")
     if shift.high < 0:
         return Text("Its probabilities were too high: fewer left than foretold.", "概率偏高：实际流失少于预测。")
+    slope = figures.recalibration.slope
+    if slope.bounded and slope.low > 1:
+        return Text(
+            "Its probabilities are right on the average, but too cautious: high risks are higher, and low ones lower, than"
+            " it says.",
+            "概率平均而言正确，但过于保守：高风险实际更高，低风险实际更低。",
+        )
+    if slope.bounded and slope.high < 1:
+        return Text(
+            "Its probabilities are right on the average, but too extreme: high risks are lower, and low ones higher, than"
+            " it says.",
+            "概率平均而言正确，但过于极端：高风险实际更低，低风险实际更高。",
+        )
     return Text("On the whole, its probabilities came true.", "总体而言，预测概率与实际相符。")

@@ -57,19 +57,23 @@ def bootstrap(
 ) -> dict[Name, Estimate]:
     """Each metric with its interval. ``customers`` says whose row each is (any integers), shape (rows,).
 
-    Intervals are percentiles of the resamples. Where chance alone raises a metric, they are reflected around the value
-    (Davison and Hinkley 1997, basic bootstrap), which takes that bias out instead of doubling it, and end at zero.
+    Intervals are percentiles of the resamples. Where chance alone raises a metric, percentiles would deny a perfect model
+    its zero: there the lower end is the value less what 97.5 % of the resamples have of noise, and not below zero. By the
+    triangle inequality it is too low rather than too high.
     """
     counted = {name: float(measure.of(np.ones((len(customers), 1)))[0]) for name, measure in measures.items()}
     if len(np.unique(customers)) < LEAST_CUSTOMERS:
         return {name: Estimate(value, np.nan, np.nan, np.nan) for name, value in counted.items()}
     drawn: dict[Name, list[Floats]] = {name: [] for name in measures}
+    noise: dict[Name, list[Floats]] = {name: [] for name, measure in measures.items() if measure.noise}
     for weights in resamples(customers, seed, rounds):
         for name, measure in measures.items():
             drawn[name].append(measure.of(weights))
+            if measure.noise:
+                noise[name].append(measure.noise(weights))
     return {
-        name: _estimate(counted[name], np.concatenate(drawn[name]), measure.biased_upwards)
-        for name, measure in measures.items()
+        name: _estimate(value, np.concatenate(drawn[name]), np.concatenate(noise[name]) if name in noise else None)
+        for name, value in counted.items()
     }
 
 
@@ -96,11 +100,11 @@ def clustered_mean(values: Floats, customers: Integers) -> Estimate:
     return Estimate.normal(mean, error)
 
 
-def _estimate(value: float, draws: Floats, reflected: bool) -> Estimate:
+def _estimate(value: float, draws: Floats, noise: Floats | None) -> Estimate:
     defined = draws[np.isfinite(draws)]
     if not np.isfinite(value) or len(defined) < LEAST_DEFINED * len(draws):
         return Estimate(value, np.nan, np.nan, np.nan)
     low, high = (float(end) for end in np.quantile(defined, (0.025, 0.975)))
-    if reflected:
-        low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
+    if noise is not None:
+        low = max(0.0, value - float(np.nanquantile(noise, 0.975)))
     return Estimate(value, low, high, float(defined.std(ddof=1)))

@@ -109,9 +109,9 @@ def by_group(
     ]
 
 
-def over_time(judged: Judged, seed: int, model: str | None = None) -> list[Group]:
+def over_time(judged: Judged, seed: int, flagged: Marks | None = None, model: str | None = None) -> list[Group]:
     """The figures at each cut-off, earliest first."""
-    return by_group(judged, "as_of", seed, model=model)
+    return by_group(judged, "as_of", seed, flagged, model)
 
 
 def tenure_bands(days: Floats) -> pd.Series:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def evaluate(churned: NDArray[np.int64], probability: Floats, seed: int = 0) -> 
         auc_high=high,
         pr_auc=float(average_precision_score(churned, probability)),
         brier=float(brier_score_loss(churned, probability)),
-        log_loss=float(log_loss(churned, probability)),
+        log_loss=float(log_losses(churned, probability).mean()),
         calibration_error=calibration_error(churned, probability),
         top_decile_lift=top_decile_lift(churned, probability),
     )

@@ -24,11 +24,13 @@ TOP_SHARE = 0.1
 class Measure:
     """A metric of weighted rows.
 
-    ``biased_upwards`` says that chance alone raises it, and raises it again in a resample: its interval is reflected.
+    ``noise`` belongs to a metric that chance alone raises: how far each resample lies from the rows as they are, in the
+    same unit, where all that makes up the metric is compared piece by piece. It can only be larger than the change of
+    the metric itself.
     """
 
     of: Callable[[Floats], Floats]
-    biased_upwards: bool = False
+    noise: Callable[[Floats], Floats] | None = None
 
     def less(self, other: "Measure") -> "Measure":
         """How much higher this metric is than another one of the same rows."""
@@ -116,13 +118,17 @@ def calibration_error(churned: Integers, probability: Floats, bins: int = CALIBR
     left = churned[ranks.order][:, None].astype(np.float64)
     starts = np.array([part[0] for part in np.array_split(np.arange(len(churned)), bins) if len(part)])
 
-    def measure(weights: Floats) -> Floats:
+    def gaps(weights: Floats) -> Floats:
         ordered = weights.take(ranks.order, axis=0)
         observed = np.nan_to_num(_over(ranks.sums(ordered * left), ranks.sums(ordered)))[ranks.tie]
-        gaps = np.add.reduceat(ordered * (ordered_probability - observed), starts, axis=0)
-        return _over(np.abs(gaps).sum(axis=0), weights.sum(axis=0))
+        sums = np.add.reduceat(ordered * (ordered_probability - observed), starts, axis=0)
+        return _over(sums, weights.sum(axis=0))
 
-    return Measure(measure, biased_upwards=True)
+    as_they_are = gaps(np.ones((len(churned), 1)))
+    return Measure(
+        lambda weights: np.asarray(np.abs(gaps(weights)).sum(axis=0)),
+        noise=lambda weights: np.asarray(np.abs(gaps(weights) - as_they_are).sum(axis=0)),
+    )
 
 
 MEASURES: dict[str, Callable[[Integers, Floats], Measure]] = {
