@@ -136,7 +136,8 @@ def gains_figure(judged: Judged, brush: Brush) -> Figure:
     left.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label=brush.say(CHANCE))
     right.axhline(1, color="0.6", linewidth=1, linestyle="--", label=brush.say(CHANCE))
     share = np.arange(len(judged.churned) + 1) / len(judged.churned)
-    least = max(0.01, 20 / len(judged.churned))
+    # the lift of the first few customers is noise
+    least = min(0.1, max(0.01, 20 / len(judged.churned)))
     for name, color in zip(_curves(judged), (BLUE, ORANGE, "#3a8f5c", "#8a5fb0"), strict=False):
         found = _gains(judged.churned, judged.probabilities[name])
         width, above = (2.2, 3) if name == judged.chosen else (1.2, 2)
