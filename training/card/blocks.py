@@ -134,7 +134,8 @@ def _interval(estimate: Estimate | None, write: Callable[[float], str]) -> Text:
         return same(MISSING)
     if not estimate.bounded:
         return same(write(estimate.value))
-    # no line ends within the brackets
-    return Text("{value} ({low}\u00a0to\u00a0{high})", "{value}（{low}\u00a0至\u00a0{high}）").format(
-        value=write(estimate.value), low=write(estimate.low), high=write(estimate.high)
-    )
+    value, low, high = (write(number) for number in (estimate.value, estimate.low, estimate.high))
+    # no line ends within the brackets, and no dash stands beside a minus
+    if low[0].isdigit() and high[0].isdigit():
+        return same(f"{value} ({low}–{high})")
+    return Text(f"{value} ({low}\u00a0to\u00a0{high})", f"{value} ({low}\u00a0至\u00a0{high})")

@@ -94,11 +94,11 @@ def _money(context: Context) -> Iterator[Block]:
     yield Paragraph(
         Text(
             "Assumed: a contact costs {contact} {currency} and takes away {effect} of the probability of leaving"
-            "{discount}. Profit is then what the contacted customers who left would have brought, less all contacts. It is"
-            " in {currency} per 1,000 customers, and stands and falls with the assumed effect, which these data cannot"
-            " show.",
+            "{discount}. Profit is that share of the value of the contacted customers who left, less what all contacts cost."
+            " It is in {currency} per 1,000 customers, and stands and falls with the assumed effect, which these data"
+            " cannot show.",
             "假设：每次联系成本 {contact} {currency}，使流失概率降低 {effect}{discount}。"
-            "利润 = 已流失的被联系客户本可挽回的价值 − 全部联系成本，单位为每千位客户 {currency}；"
+            "利润 = 所联系客户中实际流失者价值的该比例 − 全部联系成本，单位为每千位客户 {currency}；"
             "它取决于假设的效果，而本数据无法证明该效果。",
         ).format(
             contact=number(costs.contact, 2),

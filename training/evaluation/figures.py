@@ -24,8 +24,9 @@ Floats = NDArray[np.float64]
 
 DOTS_PER_INCH = 120
 LATIN_FONT = "DejaVu Sans"
-BLUE, ORANGE, GREY, LIGHT = "#1f5fa8", "#d9730d", "#6b7280", "#c9d7ea"
-MOST_CURVES = 4
+BLUE, ORANGE, LIGHT = "#1f5fa8", "#d9730d", "#c9d7ea"
+CURVES = (BLUE, ORANGE, "#3a8f5c", "#8a5fb0", "#b5485d", "#4b5563")
+"""A colour for each model that is drawn; further ones are not."""
 MOST_GROUPS = 12
 
 RELIABILITY = Text("Does the probability come true?", "预测概率是否应验？")
@@ -48,7 +49,7 @@ RATE_AXIS = Text("share of customers", "客户占比")
 LEFT = Text("left", "实际流失")
 FORETOLD = Text("foretold", "预测流失")
 GROUPS = Text("Foretold and real churn by {attribute}", "按{attribute}：预测与实际流失率")
-ROWS = Text("{title}  (n = {rows:,})", "{title}（n = {rows:,}）")
+ROWS = Text("{title}  ({rows:,} rows)", "{title}（{rows:,} 行）")
 
 
 class Brush:
@@ -138,7 +139,7 @@ def gains_figure(judged: Judged, brush: Brush) -> Figure:
     share = np.arange(len(judged.churned) + 1) / len(judged.churned)
     # the lift of the first few customers is noise
     least = min(0.1, max(0.01, 20 / len(judged.churned)))
-    for name, color in zip(_curves(judged), (BLUE, ORANGE, "#3a8f5c", "#8a5fb0"), strict=False):
+    for name, color in zip(_curves(judged), CURVES, strict=False):
         found = _gains(judged.churned, judged.probabilities[name])
         width, above = (2.2, 3) if name == judged.chosen else (1.2, 2)
         left.plot(share, found, color=color, linewidth=width, zorder=above, label=brush.say(model_title(name)))
@@ -282,7 +283,7 @@ def pictures(
 def _curves(judged: Judged) -> list[str]:
     # a constant ranks nobody: it is the line of chance
     others = [n for n, p in judged.probabilities.items() if n != judged.chosen and np.ptp(p) > 0]
-    return [judged.chosen, *others][:MOST_CURVES]
+    return [judged.chosen, *others]
 
 
 def _gains(churned: NDArray[np.int64], probability: Floats) -> Floats:

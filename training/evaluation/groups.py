@@ -18,6 +18,7 @@ from features.text import Text
 from training.evaluation.bootstrap import Estimate, bootstrap
 from training.evaluation.judged import Judged
 from training.evaluation.weighted import TOP_SHARE, Measure, auc, brier, calibration_gap, log_loss, mean_of, share_of
+from training.models.rfm import SEGMENTS
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,6 +41,8 @@ TENURE_BANDS: tuple[Text, ...] = (
     Text("2 to 5 years", "2 至 5 年"),
     Text("5 years and more", "5 年及以上"),
 )
+NAMED: dict[str, Text] = {band.en: band for band in TENURE_BANDS} | {n: s.name for n, s in SEGMENTS.items()}
+"""Values that have a title in both languages; all others are shown as they are."""
 
 
 @dataclass(frozen=True)
@@ -178,5 +181,4 @@ def _title(value: object) -> Text:
     if isinstance(value, pd.Timestamp):
         said = day(value)
         return Text(*(said, said))
-    bands = {band.en: band for band in TENURE_BANDS}
-    return bands.get(str(value), Text(*(str(value), str(value))))
+    return NAMED.get(str(value), Text(*(str(value), str(value))))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from numpy.typing import NDArray
 
 from tests.training.evaluation.judgements import Outcomes, arrays, drawn, outcomes
 from training.evaluation.calibration import (
@@ -13,15 +14,17 @@ from training.evaluation.calibration import (
     wilson,
 )
 
+Floats = NDArray[np.float64]
+
 FOUR = arrays([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
 
 
-def logit(p: np.ndarray) -> np.ndarray:
-    return np.log(p / (1 - p))
+def logit(p: Floats) -> Floats:
+    return np.asarray(np.log(p / (1 - p)))
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
+def sigmoid(x: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-x)))
 
 
 def test_the_brier_score_of_four_customers_taken_apart_by_hand() -> None:
@@ -75,7 +78,7 @@ def test_rows_that_repeat_a_customer_make_shift_and_slope_no_surer() -> None:
     judged = drawn(800)
     churned, probability, customers = judged.churned, judged.probability, np.arange(800)
     once = recalibration(churned, probability, customers)
-    fourfold = recalibration(*(np.repeat(a, 4) for a in (churned, probability, customers)))
+    fourfold = recalibration(np.repeat(churned, 4), np.repeat(probability, 4), np.repeat(customers, 4))
     assert vars(fourfold.slope) == pytest.approx(vars(once.slope))
     assert vars(fourfold.intercept) == pytest.approx(vars(once.intercept))
 

@@ -60,7 +60,7 @@ def test_the_curves_show_what_was_measured() -> None:
     money = profit_figure(judged, COSTS, "EUR", brush).axes[0]
     served = money.lines[3]
     # contacting brings 80 or costs 20; the model contacts all but the last
-    assert (served.get_xdata()[0], served.get_ydata()[0]) == (0.75, (80 - 20 + 80) / 4 * 1000)
+    assert np.asarray(served.get_xydata()).tolist() == [[0.75, (80 - 20 + 80) / 4 * 1000]]
     assert money.get_ylabel() == "profit per 1,000 customers, EUR"
 
 

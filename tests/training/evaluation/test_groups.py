@@ -78,7 +78,7 @@ def test_cut_offs_come_in_order_of_time_and_bands_in_order_of_length() -> None:
         None,
         "2 to 5 years",
     ]
-    by_tenure = by_group(by_hand([0] * 6, [0.1] * 6, tenure=bands), "tenure", seed=0)
+    by_tenure = by_group(by_hand([0] * 6, [0.1] * 6, tenure=bands.array), "tenure", seed=0)
     assert [group.title.zh for group in by_tenure] == [
         "不足 3 个月",
         "3 至 12 个月",

@@ -62,7 +62,10 @@ def test_the_maximum_profit_is_that_of_the_best_threshold(rows: Outcomes) -> Non
 def test_what_holds_for_any_ranking(rows: Outcomes) -> None:
     churned, score = rows
     expected, maximum = expected_maximum_profit(churned, score), maximum_profit(churned, score)
-    perfect, constant = expected_maximum_profit(churned, churned), expected_maximum_profit(churned, score * 0)
+    perfect, constant = (
+        expected_maximum_profit(churned, churned.astype(float)),
+        expected_maximum_profit(churned, score * 0),
+    )
     assert 0 <= maximum.profit <= expected.profit + 1e-9, "adapting to what is not known beforehand never costs"
     assert constant.profit - 1e-9 <= expected.profit <= perfect.profit + 1e-9
     assert 0 <= expected.share_contacted <= 1
