@@ -137,5 +137,5 @@ def _interval(estimate: Estimate | None, write: Callable[[float], str]) -> Text:
     value, low, high = (write(number) for number in (estimate.value, estimate.low, estimate.high))
     # no line ends within the brackets, and no dash stands beside a minus
     if low[0].isdigit() and high[0].isdigit():
-        return same(f"{value} ({low}–{high})")
+        return same(f"{value} ({low}–\u2060{high})")
     return Text(f"{value} ({low}\u00a0to\u00a0{high})", f"{value} ({low}\u00a0至\u00a0{high})")

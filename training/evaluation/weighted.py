@@ -118,9 +118,14 @@ def calibration_error(churned: Integers, probability: Floats, bins: int = CALIBR
     left = churned[ranks.order][:, None].astype(np.float64)
     starts = np.array([part[0] for part in np.array_split(np.arange(len(churned)), bins) if len(part)])
 
+    # only where a border runs through equal probabilities does it matter which of them left
+    torn = (ranks.tie[starts[1:]] == ranks.tie[starts[1:] - 1]).any()
+
     def gaps(weights: Floats) -> Floats:
         ordered = weights.take(ranks.order, axis=0)
-        observed = np.nan_to_num(_over(ranks.sums(ordered * left), ranks.sums(ordered)))[ranks.tie]
+        observed = left
+        if torn:
+            observed = np.nan_to_num(_over(ranks.sums(ordered * left), ranks.sums(ordered)))[ranks.tie]
         sums = np.add.reduceat(ordered * (ordered_probability - observed), starts, axis=0)
         return _over(sums, weights.sum(axis=0))
 

@@ -17,7 +17,7 @@ def test_numbers_are_written_for_people() -> None:
 def test_an_estimate_is_written_with_its_interval_where_it_has_one() -> None:
     estimate = Estimate(0.25, -0.1, 0.5, 0.1)
     assert decimal(estimate) == ("0.250 (−0.100\u00a0to\u00a00.500)", "0.250 (−0.100\u00a0至\u00a00.500)")
-    assert decimal(Estimate(0.25, 0.1, 0.5, 0.1)).zh == "0.250 (0.100–0.500)"
+    assert decimal(Estimate(0.25, 0.1, 0.5, 0.1)).zh == "0.250 (0.100–\u20600.500)"
     assert share(estimate).en == "25.0% (−10.0%\u00a0to\u00a050.0%)"
     assert gap(estimate).en == "+25.0 (−10.0\u00a0to\u00a0+50.0)"
     assert amount(Estimate(1234.5, np.nan, np.nan, np.nan)).en == "1,234"
