@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def evaluate(churned: NDArray[np.int64], probability: Floats, seed: int = 0) -> 
         auc_high=high,
         pr_auc=float(average_precision_score(churned, probability)),
         brier=float(brier_score_loss(churned, probability)),
-        log_loss=float(log_loss(churned, probability)),
+        log_loss=float(log_losses(churned, probability).mean()),
         calibration_error=calibration_error(churned, probability),
         top_decile_lift=top_decile_lift(churned, probability),
     )
@@ -129,10 +129,11 @@ def _share_below(values: Floats, borders: Floats) -> Floats:
 
 def log_loss_gain(churned: NDArray[np.int64], probability: Floats, baseline: Floats) -> tuple[float, float]:
     """How much lower the log-loss is than the baseline's, in nats a row, and the standard error of that difference."""
-    gains = _losses(churned, baseline) - _losses(churned, probability)
+    gains = log_losses(churned, baseline) - log_losses(churned, probability)
     return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def _losses(churned: NDArray[np.int64], probability: Floats) -> Floats:
+def log_losses(churned: NDArray[np.int64], probability: Floats) -> Floats:
+    """Negative log of the probability given to what came true, in nats, shape (rows,)."""
     truth = np.where(churned == 1, probability, 1 - probability)
     return np.asarray(-np.log(np.maximum(truth, LEAST_PROBABILITY)))

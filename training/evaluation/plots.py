@@ -38,7 +38,7 @@ CHANCE = Text("by chance", "随机")
 def plot_churn(churned: NDArray[np.int64], probabilities: Mapping[str, Floats], directory: Path) -> dict[str, Path]:
     """Write a reliability plot and a gains plot as PNG. ``probabilities`` by model name. Returns paths by file name."""
     made = {}
-    for language, font in _fonts().items():
+    for language, font in fonts().items():
         with_font = {"family": font} if font else {}
         figure = Figure(figsize=(11, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -50,7 +50,7 @@ def plot_churn(churned: NDArray[np.int64], probabilities: Mapping[str, Floats], 
     return made
 
 
-def _fonts() -> dict[Language, str | None]:
+def fonts() -> dict[Language, str | None]:
     """The languages that can be drawn here, with the font that each needs (None: the default one)."""
     present = set(font_manager.get_font_names())
     chinese = next((f for f in CHINESE_FONTS if f in present), None)
