@@ -1,9 +1,9 @@
 """The registered versions of a project's churn model, read from MLflow: what each is, and how good it was."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from features.errors import NotFoundError
 from features.project import Project
@@ -14,6 +14,7 @@ from training.tracking import LEAKAGE, Champion, champion_of, files_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import FileInfo
     from mlflow.entities.model_registry import ModelVersion
 
 GATE = "gate"
@@ -86,15 +87,12 @@ def load_version(project: Project, name: str, number: str) -> Champion:
 
 def files_of_version(project: Project, version: Version) -> dict[str, int]:
     """The files of a version's run and of its model by path, with their size in bytes."""
-    import mlflow
-
     with tracking(project) as client:
         made = client.get_model_version(model_name(project, "churn"), version.number)
-        found = {path: size for top in ("", "plots", "judged") for path, size in _listed(client, version.run_id, top)}
         model_id = str(made.source).removeprefix("models:/")
-        listed = mlflow.artifacts.list_artifacts(artifact_uri=f"models:/{model_id}/artifacts/churn")
-        found |= {f"model/{file.path}": int(file.file_size or 0) for file in listed if not file.is_dir}
-    return found
+        found = _files(lambda folder: client.list_artifacts(version.run_id, folder))
+        of_model = _files(lambda folder: client.list_logged_model_artifacts(model_id, folder))
+    return found | {f"model/{path}": size for path, size in of_model.items()}
 
 
 def place_of_run(project: Project, version: Version) -> str:
@@ -173,6 +171,9 @@ def _instant(told: str | None) -> datetime | None:
     return datetime.fromisoformat(told) if told else None
 
 
-def _listed(client: "MlflowClient", run_id: str, folder: str) -> list[tuple[str, int]]:
-    listed: list[Any] = client.list_artifacts(run_id, folder)
-    return [(file.path, int(file.file_size or 0)) for file in listed if not file.is_dir]
+def _files(listed: Callable[[str | None], "list[FileInfo]"], folder: str | None = None) -> dict[str, int]:
+    """Every file below a folder with its size in bytes."""
+    found: dict[str, int] = {}
+    for file in listed(folder):
+        found |= _files(listed, file.path) if file.is_dir else {file.path: int(file.file_size or 0)}
+    return found
