@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PURPOSES = ("churn", "segments")
-SAMPLING_SECONDS = "2"
-"""How often MLflow looks at processor and memory while a training runs, unless the reader has said otherwise."""
+HABITS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "2",
+}
+"""How MLflow behaves unless the reader has said otherwise: it keeps to itself, and samples every two seconds."""
 
 
 def model_name(project: Project, purpose: str) -> str:
@@ -42,8 +47,8 @@ def tracking(project: Project) -> Iterator["MlflowClient"]:
     user and the next project of this process would land in the store of the last. Runs that a killed command of this
     machine left open are ended here.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", SAMPLING_SECONDS)
+    for habit, value in HABITS.items():
+        os.environ.setdefault(habit, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own deprecations are not the reader's concern
         import mlflow

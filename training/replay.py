@@ -86,15 +86,15 @@ class Replay:
 def keep_snapshot(project: Project, run_id: str, frame: pd.DataFrame, scores: pa.Table) -> Kept:
     """Write the features that were scored, and what was served, under the workspace; remove the oldest of very many.
 
-    Parameters: ``frame`` has customer_id, as_of and the features (float64), ``scores`` the same customers in the same
-    order. Raises StorageError: the disk is full or the place cannot be written.
+    Parameters: ``frame`` has customer_id and the features (float64), ``scores`` the same customers in the same order.
+    Raises StorageError: the disk is full or the place cannot be written.
     """
     numbers = [name for name in frame.columns if frame[name].dtype == np.float64]
-    table = pa.Table.from_pandas(frame[["customer_id", "as_of", *numbers]], preserve_index=False)
-    if table["customer_id"].to_pylist() != scores["customer_id"].to_pylist():
+    customers = pa.array(frame["customer_id"], pa.string())
+    if not customers.equals(scores["customer_id"].combine_chunks()):
         raise ValueError("features and scores are not of the same customers in the same order")
-    for name, kept_name in SERVED.items():
-        table = table.append_column(kept_name, scores[name])
+    columns = {"customer_id": customers} | {name: pa.array(frame[name], from_pandas=True) for name in numbers}
+    table = pa.table(columns | {kept_name: scores[name] for name, kept_name in SERVED.items()})
     file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
     with atomic_file(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")

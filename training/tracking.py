@@ -147,7 +147,7 @@ def log_churn_model(
         if info.signature is None:
             raise ModelError(Text("MLflow dropped the model's signature.", "MLflow 丢失了模型签名。"))
         name = model_name(project, "churn")
-        registered = _register(client, name, info.model_uri, run.info.run_id)
+        registered = _register(client, name, info.model_uri, run.info.run_id, info.model_id)
         client.set_model_version_tag(name, registered, LEAKAGE, certificate.verdict)
         client.set_registered_model_alias(name, CHALLENGER, registered)
         return run.info.run_id, registered
@@ -194,11 +194,11 @@ def log_segments(project: Project, segments: RfmModel, sizes: dict[str, int]) ->
         return registered
 
 
-def _register(client: "MlflowClient", name: str, source: str, run_id: str) -> str:
-    """A new version of a registered model, which is made when it is missing."""
+def _register(client: "MlflowClient", name: str, source: str, run_id: str, model_id: str | None = None) -> str:
+    """A new version of a registered model, which is made when it is missing; servers ask for the id of a logged model."""
     if not client.search_registered_models(f"name='{name}'"):
         client.create_registered_model(name)
-    return str(client.create_model_version(name, source, run_id).version)
+    return str(client.create_model_version(name, source, run_id, model_id=model_id).version)
 
 
 def promote(project: Project, registered_version: str) -> None:

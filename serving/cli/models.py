@@ -94,11 +94,11 @@ def list_versions(project: ProjectOption = Path(".")) -> None:
                 version.number,
                 ", ".join(version.aliases) or "–",
                 _day(version.as_of, settings.timezone),
-                here(_model_name(version.kind)),
+                version.kind,
                 *(_number(version.metric(name)) for name in KEY_METRICS),
                 here(_VERDICTS[version.leakage or "unjudged"]),
                 here(_VERDICTS[version.gate]),
-                _minute(version.registered_at, settings.timezone),
+                _day(version.registered_at, settings.timezone),
                 served.get(version.number, "–"),
             )
             for version in found
@@ -145,7 +145,8 @@ def compare(first: VersionArgument, second: VersionArgument, project: ProjectOpt
     """Compare two versions."""
     from training.comparison import compare as run_comparison
 
-    _print_comparison(run_comparison(load_project(project), first, second))
+    settings = load_project(project)
+    _print_comparison(run_comparison(settings, first, second), settings.timezone)
 
 
 def promote(
@@ -245,7 +246,9 @@ def _served(entries: "list[Entry]", zone: ZoneInfo) -> dict[str, str]:
     promotions = [e.record for e in entries if isinstance(e.record, Promotion)]
     ends = [*(p.at for p in promotions[1:]), None]
     return {
-        promotion.version: f"{_minute(promotion.at, zone)} – {_minute(end, zone) if end else ''}".rstrip()
+        promotion.version: here(
+            (_SINCE if end is None else _UNTIL).format(start=_day(promotion.at, zone), end=_day(end, zone))
+        )
         for promotion, end in zip(promotions, ends, strict=True)
     }
 
@@ -270,12 +273,12 @@ def _told(record: "Record", project: Project) -> Text:
     )
 
 
-def _print_comparison(compared: "Compared") -> None:
+def _print_comparison(compared: "Compared", zone: ZoneInfo) -> None:
     first, second = compared.first, compared.second
     names = list(dict.fromkeys([*first.metrics.get(first.kind, {}), *second.metrics.get(second.kind, {})]))
     title = Text("version {number}", "版本 {number}")
     rows = [(here(Text("model", "模型")), here(_model_name(first.kind)), here(_model_name(second.kind)))]
-    rows += [(here(Text("test cut-off", "测试截止时间")), *(f"{v.test_cutoff or '–'}" for v in (first, second)))]
+    rows += [(here(Text("test cut-off", "测试截止时间")), *(_day(v.test_cutoff, zone) for v in (first, second)))]
     rows += [(name, _number(first.metric(name)), _number(second.metric(name))) for name in names]
     heading(Text("Each on its own test cut-off", "各自在其测试截止时间上的表现"))
     table(("", *(here(title.format(number=v.number)) for v in (first, second))), rows, right=(1, 2))
@@ -334,7 +337,7 @@ LIST_COLUMNS = (
     Text("as of", "时点"),
     Text("model", "模型"),
     Text("AUC", "AUC"),
-    Text("calibration error", "校准误差"),
+    Text("calib. error", "校准误差"),
     Text("log-loss", "对数损失"),
     Text("leakage", "泄漏检查"),
     Text("gate", "准入"),
@@ -354,6 +357,8 @@ _HOW = {
     "rolled back": Text("rolled back", "回退"),
     "noticed": Text("noticed afterwards", "事后发现"),
 }
+_SINCE = Text("since {start}", "自 {start} 起")
+_UNTIL = Text("{start} – {end}", "{start} – {end}")
 _ABOUT = Text(
     "Version {number}: {kind}, knows facts before {as_of}.", "版本 {number}：{kind}，使用 {as_of} 之前的数据。"
 )
