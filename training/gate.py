@@ -176,7 +176,7 @@ def _of_log_loss(
         found.append((gain, None if gain.value > gain.standard_error else words))
     if champion is not None:
         gain = _difference("log_loss", "champion", _log_losses(judged, champion) - losses, judged)
-        found.append((gain, _LOG_LOSS.format(gain=gain.value, error=gain.standard_error) if _worse(gain) else None))
+        found.append((gain, _LOG_LOSS.format(loss=-gain.value, error=gain.standard_error) if _worse(gain) else None))
     return found
 
 
@@ -195,6 +195,7 @@ def _money(difference: Difference, money: Money) -> dict[str, Any]:
     return {
         "currency": money.currency,
         "amount": PER_CUSTOMERS * difference.value,
+        "loss": -PER_CUSTOMERS * difference.value,
         "error": PER_CUSTOMERS * difference.standard_error,
         "customers": PER_CUSTOMERS,
     }
@@ -243,14 +244,13 @@ def _log_losses(judged: Judged, probability: Floats) -> Floats:
 
 
 _LOSES = Text(
-    "Deciding by it loses money: {currency} {amount:,.0f} ± {error:,.0f} per {customers:,} customers, against contacting"
-    " nobody.",
-    "按它决策会亏钱：与谁都不联系相比，每 {customers:,} 位客户 {currency} {amount:,.0f} ± {error:,.0f}。",
+    "Deciding by it loses money: {currency} {loss:,.0f} ± {error:,.0f} per {customers:,} customers, against contacting nobody.",
+    "按它决策会亏钱：与谁都不联系相比，每 {customers:,} 位客户亏 {currency} {loss:,.0f} ± {error:,.0f}。",
 )
 _EARNS_LESS = Text(
-    "Deciding by it earns less than deciding by the serving model: {currency} {amount:,.0f} ± {error:,.0f} per"
+    "Deciding by it earns less than deciding by the serving model: {currency} {loss:,.0f} ± {error:,.0f} less per"
     " {customers:,} customers.",
-    "按它决策比按当前模型决策赚得少：每 {customers:,} 位客户 {currency} {amount:,.0f} ± {error:,.0f}。",
+    "按它决策比按当前模型决策赚得少：每 {customers:,} 位客户少 {currency} {loss:,.0f} ± {error:,.0f}。",
 )
 _WRONG_LEVEL = Text(
     "Its probabilities are wrong as a whole: {predicted:.1%} on average, while {observed:.1%} left (off by {gap:+.1f} ±"
@@ -269,12 +269,13 @@ _WORSE_CALIBRATED = Text(
     "校准误差为 {error:.1f} 个百分点，当前模型为 {before:.1f} 个百分点（差值 ± {noise:.1f}）。",
 )
 _BASELINE = Text(
-    "It does not beat a baseline, {name}: log-loss lower by {gain:.4f} ± {error:.4f} nats a customer.",
-    "未能优于基线（{name}）：每位客户的对数损失降低 {gain:.4f} ± {error:.4f} 奈特。",
+    "It does not beat a baseline, {name}: its log-loss is {gain:+.4f} ± {error:.4f} nats a customer better; more than one"
+    " standard error is needed.",
+    "未能优于基线（{name}）：每位客户的对数损失改善 {gain:+.4f} ± {error:.4f} 奈特，需超过一个标准误。",
 )
 _LOG_LOSS = Text(
-    "Its log-loss is worse than that of the serving model: lower by {gain:.4f} ± {error:.4f} nats a customer.",
-    "对数损失不如当前模型：每位客户降低 {gain:.4f} ± {error:.4f} 奈特。",
+    "Its log-loss is higher than that of the serving model by {loss:.4f} ± {error:.4f} nats a customer.",
+    "对数损失高于当前模型：每位客户高 {loss:.4f} ± {error:.4f} 奈特。",
 )
 _FIRST = Text(
     "It beats the baselines, its probabilities come true, and deciding by it earns {currency} {amount:,.0f} ± {error:,.0f}"

@@ -278,7 +278,9 @@ def _print_comparison(compared: "Compared", zone: ZoneInfo) -> None:
     names = list(dict.fromkeys([*first.metrics.get(first.kind, {}), *second.metrics.get(second.kind, {})]))
     title = Text("version {number}", "版本 {number}")
     rows = [(here(Text("model", "模型")), here(_model_name(first.kind)), here(_model_name(second.kind)))]
-    rows += [(here(Text("test cut-off", "测试截止时间")), *(_day(v.test_cutoff, zone) for v in (first, second)))]
+    rows += [
+        (here(Text("test cut-off", "测试截止时间")), _day(first.test_cutoff, zone), _day(second.test_cutoff, zone))
+    ]
     rows += [(name, _number(first.metric(name)), _number(second.metric(name))) for name in names]
     heading(Text("Each on its own test cut-off", "各自在其测试截止时间上的表现"))
     table(("", *(here(title.format(number=v.number)) for v in (first, second))), rows, right=(1, 2))

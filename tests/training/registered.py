@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import BY_NAME, catalogue_hash
-from features.leakage.certificate import Certificate, Checked, Finding
+from features.leakage.certificate import Certificate, Checked, Finding, Severity
 from features.project import Project
 from features.snapshot import snapshot
 from features.sources import open_facts
@@ -36,7 +36,7 @@ REFUSED = Verdict(
 def fitted(project: Project, as_of: datetime, features: tuple[str, ...] = FEATURES) -> tuple[StoredModel, pd.DataFrame]:
     """A model that knows the facts before an instant, judged on the cut-off TEST; and the rows of that cut-off."""
     with open_facts(project) as facts:
-        chosen = [BY_NAME[name] for name in features]
+        chosen = tuple(BY_NAME[name] for name in features)
         cutoffs = [as_of - HORIZON * n for n in (2, 1)]
         frame = labelled_snapshots(facts, cutoffs, as_of, chosen)
         test = labelled_snapshots(facts, [TEST], TEST + HORIZON, chosen)
@@ -69,7 +69,7 @@ def judged(test: pd.DataFrame) -> Judged:
 
 def certificate(as_of: datetime, *, leaks: bool = False) -> Certificate:
     checked = Checked(FEATURES, (as_of,), (), 1, 1, {"orders": 1}, 1)
-    severity = "failed" if leaks else "passed"
+    severity: Severity = "failed" if leaks else "passed"
     return Certificate(as_of, "hash", checked, (Finding("truncation", "x", severity, Text("w", "词")),), ())
 
 

@@ -87,7 +87,7 @@ def test_a_model_whose_decisions_earn_less_is_refused_with_the_money() -> None:
     assert not verdict.promote
     loss = measured(verdict, "money", "champion")
     assert loss.value < -3 * loss.standard_error
-    assert f"EUR {1000 * loss.value:,.0f} ± {1000 * loss.standard_error:,.0f} per 1,000 customers" in str(
+    assert f"EUR {-1000 * loss.value:,.0f} ± {1000 * loss.standard_error:,.0f} less per 1,000 customers" in str(
         verdict.reasons
     )
     assert any("赚得少" in reason.zh for reason in verdict.reasons)
@@ -98,7 +98,8 @@ def test_a_model_that_does_not_beat_a_baseline_is_refused_with_its_name() -> Non
     verdict = decide(judged(churned), truth, None, {**base_rate(churned), "recency": truth}, CALL)
     assert not verdict.promote
     assert [reason.en for reason in verdict.reasons] == [
-        "It does not beat a baseline, recency alone: log-loss lower by 0.0000 ± 0.0000 nats a customer."
+        "It does not beat a baseline, recency alone: its log-loss is +0.0000 ± 0.0000 nats a customer better; more than"
+        " one standard error is needed."
     ]
     assert verdict.reasons[0].zh.startswith("未能优于基线（仅用最近购买时间）")
 
