@@ -1,120 +1,98 @@
 """MLflow, used as its users expect: runs with data sets, parameters, metrics, plots and registered models.
 
-The default store is a SQLite file in the project's workspace; ``MLFLOW_TRACKING_URI`` names another. The alias
-``champion`` of a registered model says which version serves; it is set last, so that an interrupted training promotes
-nothing.
+The alias ``champion`` of a registered model says which version serves; it is set last, so that an interrupted training
+promotes nothing. ``challenger`` is the version registered last, ``previous`` the one that served before.
 """
 
-import logging
-import os
-import re
-import sqlite3
 import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from features.errors import ModelError, StorageError
+from features.errors import ModelError
 from features.leakage.certificate import Certificate
 from features.leakage.report import markdown
 from features.project import Project
 from features.text import LANGUAGES, Text
-from features.writing import full_disk
+from training.mlflow_store import experiment, has_store, model_name, tracking
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel, load_model, save_model
+from training.run_marks import PROCESS, code_version, this_process
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    from mlflow import ActiveRun, MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+"""Alias of the version that was registered last and does not serve."""
 RUNTIME_PACKAGES = ("retinue", "xgboost-cpu", "scikit-learn", "numpy", "pandas")
 SEGMENTS_FILE = "segments.json"
 LEAKAGE = "leakage"
 """Tag of a run and of a registered version: the verdict of its leakage certificate."""
+CHURN_FILES = "churn"
+JUDGED_FILES = "judged"
+"""Folder of a registered version with the model as it was judged, which learnt from the purged cut-offs only."""
+JUDGED_ROWS = "judged/rows.parquet"
+"""File of a run: the rows that it was judged on, with what every model said of them."""
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that serves, and its version in the registry."""
+    """A registered churn model: its name, its version, and MLflow's run that trained it."""
 
     stored: StoredModel
     version: str
+    name: str
+    run_id: str
 
 
-def model_name(project: Project, purpose: str) -> str:
-    """The registered model's name, e.g. ``acme-trading-churn``."""
-    slug = re.sub(r"[\W_]+", "-", project.project.name.lower()).strip("-") or "project"
-    return f"{slug}-{purpose}"
+@dataclass(frozen=True)
+class ChampionSegments:
+    """The segments that serve, and their version in the registry."""
+
+    model: RfmModel
+    version: str
 
 
 @contextmanager
-def tracking(project: Project) -> Iterator["MlflowClient"]:
-    """MLflow set up for a project, and back as it was afterwards; its storage faults come out as StorageError.
+def recording(project: Project) -> Iterator[str]:
+    """A run of MLflow for a churn training, open while the block works, with processor and memory sampled. Gives its id.
 
-    MLflow writes the store that is set into ``MLFLOW_TRACKING_URI``: left there, it would be taken for the wish of the
-    user and the next project of this process would land in the store of the last.
+    `log_churn_model` inside the block writes into it. It ends as finished, or as failed when the block raises; that of a
+    process that was killed is ended by the next command.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's own deprecations are not the reader's concern
-        import mlflow
-        from mlflow.exceptions import MlflowException
-
-        for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
-        wished = os.environ.get("MLFLOW_TRACKING_URI")
-        try:
-            mlflow.set_tracking_uri(wished or _default_store(project))
-            yield mlflow.MlflowClient()
-        except (MlflowException, sqlite3.Error, OSError) as fault:
-            if "is full" in str(fault) or "No space left" in str(fault):
-                raise full_disk(project.workspace) from fault
-            raise StorageError(
-                Text(
-                    "MLflow could not store or find something: {fault}. Check MLFLOW_TRACKING_URI and the workspace"
-                    " {workspace}.",
-                    "MLflow 无法存储或找到某项内容：{fault}。请检查 MLFLOW_TRACKING_URI 和工作区 {workspace}。",
-                ),
-                fault=str(fault).splitlines()[0],
-                workspace=project.workspace,
-            ) from fault
-        finally:
-            mlflow.set_tracking_uri(wished)  # type: ignore[arg-type]  # None puts MLflow back to its default
+    with tracking(project) as client, _run(project, client, "churn") as run:
+        yield run.info.run_id
 
 
-def _default_store(project: Project) -> str:
-    """The workspace's SQLite store; it is made under another name first, so that no half-made store is ever found."""
-    from mlflow import MlflowClient
+@contextmanager
+def _run(project: Project, client: "MlflowClient", purpose: str) -> Iterator["ActiveRun"]:
+    """A run of our own, marked with the process and the code that make it; inside another one it becomes its child."""
+    import mlflow
 
-    final = project.workspace / "mlflow.db"
-    if not final.exists():
-        project.workspace.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=project.workspace) as folder:
-            fresh = Path(folder) / "mlflow.db"
-            MlflowClient(f"sqlite:///{fresh}").search_experiments(max_results=1)
-            fresh.replace(final)
-    return _own_store(project)
-
-
-def _own_store(project: Project) -> str:
-    return f"sqlite:///{project.workspace / 'mlflow.db'}"
+    with mlflow.start_run(
+        experiment_id=experiment(project, client, purpose),
+        nested=mlflow.active_run() is not None,
+        tags={PROCESS: this_process(), "code_version": code_version()},
+        log_system_metrics=purpose == "churn",
+    ) as run:
+        yield run
 
 
-def _experiment(project: Project, client: "MlflowClient", purpose: str) -> str:
-    """The id of the project's experiment for a purpose; made when it is missing."""
-    name = f"{project.project.name}: {purpose}"
-    found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
-    local = client.tracking_uri == _own_store(project)
-    place = (project.workspace / "mlflow-artifacts" / model_name(project, purpose)).as_uri() if local else None
-    return str(client.create_experiment(name, artifact_location=place))
+def _open_run() -> "ActiveRun | None":
+    """The run that `recording` has opened; None where there is none, or the open one is the reader's own."""
+    import mlflow
+
+    active = mlflow.active_run()
+    return active if active and PROCESS in active.data.tags else None
 
 
 def log_churn_model(
@@ -124,34 +102,44 @@ def log_churn_model(
     parameters: dict[str, Any],
     plots: dict[str, Path],
     certificate: Certificate,
+    as_judged: StoredModel | None = None,
+    judged_rows: pa.Table | None = None,
 ) -> tuple[str, str]:
     """Record a training with its data set, parameters, metrics, plots, leakage certificate and model; register the model.
 
-    Returns the run's id and the registered version. Nothing serves yet: see `promote`.
+    ``as_judged`` is the model that was judged, fitted on the purged cut-offs only: a later training compares itself with
+    it. ``judged_rows`` are the rows it was judged on, see `training.comparison.judged_table`.
+    Returns the run's id and the registered version. Nothing serves yet: see `training.registry`.
     """
     with tracking(project) as client, tempfile.TemporaryDirectory(prefix="retinue-") as folder:
         import mlflow
         from mlflow.data.pandas_dataset import from_pandas
         from mlflow.models import infer_signature
 
-        features = frame[list(stored.facts.features)].astype("float64")
-        files = Path(folder) / "churn"
-        files.mkdir()
-        save_model(stored, features, files)
-        with mlflow.start_run(experiment_id=_experiment(project, client, "churn")) as run:
-            mlflow.set_tags({"catalogue_hash": stored.facts.catalogue_hash, "as_of": stored.facts.as_of})
+        facts = stored.facts
+        features = frame[list(facts.features)].astype("float64")
+        artifacts = {CHURN_FILES: _written(stored, features, Path(folder) / CHURN_FILES)}
+        if as_judged is not None:
+            artifacts[JUDGED_FILES] = _written(as_judged, features, Path(folder) / JUDGED_FILES)
+        open_run = _open_run()
+        with nullcontext(open_run) if open_run else _run(project, client, "churn") as run:
+            mlflow.set_tags(
+                {name: getattr(facts, name) for name in ("catalogue_hash", "as_of", "horizon_days", "kind")}
+            )
             mlflow.log_params(parameters)
             mlflow.log_input(from_pandas(frame.head(1000), name="labelled snapshots (first 1,000 rows)"), "training")
-            for name, metrics in stored.facts.metrics.items():
+            for name, metrics in facts.metrics.items():
                 mlflow.log_metrics({f"{name}.{metric}": value for metric, value in metrics.items()})
             for path in plots.values():
                 mlflow.log_artifact(str(path), "plots")
+            if judged_rows is not None:
+                _log_rows(judged_rows, Path(folder))
             _log_certificate(certificate)
             example = features.head(3)
             info = mlflow.pyfunc.log_model(
                 name="churn",
                 python_model=str(Path(__file__).parent / "models" / "mlflow_model.py"),
-                artifacts={"churn": str(files)},
+                artifacts=artifacts,
                 signature=infer_signature(example, pd.DataFrame({"churn_probability": stored.probability(example)})),
                 input_example=example,
                 pip_requirements=[f"{name}=={version(name)}" for name in RUNTIME_PACKAGES],
@@ -159,9 +147,24 @@ def log_churn_model(
         if info.signature is None:
             raise ModelError(Text("MLflow dropped the model's signature.", "MLflow 丢失了模型签名。"))
         name = model_name(project, "churn")
-        registered = _register(client, name, info.model_uri, run.info.run_id)
+        registered = _register(client, name, info.model_uri, run.info.run_id, info.model_id)
         client.set_model_version_tag(name, registered, LEAKAGE, certificate.verdict)
+        client.set_registered_model_alias(name, CHALLENGER, registered)
         return run.info.run_id, registered
+
+
+def _written(stored: StoredModel, features: pd.DataFrame, folder: Path) -> str:
+    folder.mkdir()
+    save_model(stored, features, folder)
+    return str(folder)
+
+
+def _log_rows(rows: pa.Table, folder: Path) -> None:
+    import mlflow
+
+    place, _, file = JUDGED_ROWS.rpartition("/")
+    pq.write_table(rows, folder / file, compression="zstd")
+    mlflow.log_artifact(str(folder / file), place)
 
 
 def _log_certificate(certificate: Certificate) -> None:
@@ -182,7 +185,7 @@ def log_segments(project: Project, segments: RfmModel, sizes: dict[str, int]) ->
         name = model_name(project, "segments")
         file = Path(folder) / SEGMENTS_FILE
         file.write_text(segments.to_json(), encoding="utf-8")
-        with mlflow.start_run(experiment_id=_experiment(project, client, "segments")) as run:
+        with _run(project, client, "segments") as run:
             mlflow.log_params({k: v for k, v in asdict(segments).items() if v is not None})
             mlflow.log_metrics({f"customers.{segment}": size for segment, size in sizes.items()})
             mlflow.log_artifact(str(file), "segments")
@@ -191,44 +194,82 @@ def log_segments(project: Project, segments: RfmModel, sizes: dict[str, int]) ->
         return registered
 
 
-def _register(client: "MlflowClient", name: str, source: str, run_id: str) -> str:
-    """A new version of a registered model, which is made when it is missing."""
+def _register(client: "MlflowClient", name: str, source: str, run_id: str, model_id: str | None = None) -> str:
+    """A new version of a registered model, which is made when it is missing; servers ask for the id of a logged model."""
     if not client.search_registered_models(f"name='{name}'"):
         client.create_registered_model(name)
-    return str(client.create_model_version(name, source, run_id).version)
+    return str(client.create_model_version(name, source, run_id, model_id=model_id).version)
 
 
 def promote(project: Project, registered_version: str) -> None:
-    """Let a registered churn model serve."""
+    """Let a registered churn model serve, without a word in the ledger; see `training.registry`."""
     with tracking(project) as client:
         client.set_registered_model_alias(model_name(project, "churn"), CHAMPION, registered_version)
 
 
 def champion_churn(project: Project) -> Champion:
     """The churn model that serves. Raises ModelError: there is none, or its files do not hold."""
-    directory, registered = _champion_files(project, "churn")
-    return Champion(load_model(directory / "artifacts" / "churn"), registered)
+    with _champion_files(project, "churn") as (made, files):
+        return champion_of(made, files)
+
+
+def champion_of(made: "ModelVersion", files: Path) -> Champion:
+    """A registered version with its model, from its files."""
+    stored = load_model(files / "artifacts" / CHURN_FILES)
+    return Champion(stored, str(made.version), made.name, str(made.run_id))
+
+
+def champion_as_judged(project: Project) -> StoredModel | None:
+    """The champion as it was judged, knowing no outcome of later cut-offs; None where none serves or none was kept."""
+    if not has_store(project):
+        return None
+    with tracking(project) as client:
+        made = _champion_version(client, model_name(project, "churn"))
+        if made is None:
+            return None
+        with files_of(made) as files:
+            folder = files / "artifacts" / JUDGED_FILES
+            return load_model(folder) if folder.exists() else None
 
 
 def champion_segments(project: Project) -> RfmModel:
     """The segments that serve. Raises ModelError: there are none."""
-    directory, _ = _champion_files(project, "segments")
-    return RfmModel.from_json((directory / SEGMENTS_FILE).read_text(encoding="utf-8"))
+    return serving_segments(project).model
 
 
-def _champion_files(project: Project, purpose: str) -> tuple[Path, str]:
+def serving_segments(project: Project) -> ChampionSegments:
+    """The segments that serve, with their version. Raises ModelError: there are none."""
+    with _champion_files(project, "segments") as (made, files):
+        model = RfmModel.from_json((files / SEGMENTS_FILE).read_text(encoding="utf-8"))
+        return ChampionSegments(model, str(made.version))
+
+
+@contextmanager
+def _champion_files(project: Project, purpose: str) -> Iterator[tuple["ModelVersion", Path]]:
     name = model_name(project, purpose)
-    if not os.environ.get("MLFLOW_TRACKING_URI") and not (project.workspace / "mlflow.db").exists():
+    if not has_store(project):
         raise _no_champion(name)
     with tracking(project) as client:
-        import mlflow
-
-        found = client.search_registered_models(f"name='{name}'")
-        registered = found[0].aliases.get(CHAMPION) if found else None
-        if registered is None:
+        made = _champion_version(client, name)
+        if made is None:
             raise _no_champion(name)
-        made = client.get_model_version(name, str(registered))
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=made.source)), str(registered)
+        with files_of(made) as files:
+            yield made, files
+
+
+def _champion_version(client: "MlflowClient", name: str) -> "ModelVersion | None":
+    found = client.search_registered_models(f"name='{name}'")
+    registered = found[0].aliases.get(CHAMPION) if found else None
+    return None if registered is None else client.get_model_version(name, str(registered))
+
+
+@contextmanager
+def files_of(made: "ModelVersion") -> Iterator[Path]:
+    """The files of a registered version in a folder that goes when the block ends, wherever MLflow keeps them."""
+    import mlflow
+
+    with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
+        yield Path(mlflow.artifacts.download_artifacts(artifact_uri=made.source, dst_path=folder))
 
 
 def _no_champion(name: str) -> ModelError:

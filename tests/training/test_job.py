@@ -243,7 +243,8 @@ def test_a_model_that_is_no_better_than_a_baseline_is_recorded_but_does_not_serv
     assert tell(project, "SELECT name, version FROM model_versions WHERE name = 'misled-churn'") == [
         ("misled-churn", 1)
     ]
-    assert tell(project, "SELECT alias FROM registered_model_aliases WHERE name = 'misled-churn'") == []
+    aliases = tell(project, "SELECT alias FROM registered_model_aliases WHERE name = 'misled-churn'")
+    assert aliases == [("challenger",)]
     with pytest.raises(ModelError) as refused:
         champion_churn(project)
     assert "no version with the alias champion" in refused.value.text.en

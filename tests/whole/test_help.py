@@ -8,7 +8,21 @@ import pytest
 
 from tests.whole.company import environment, retinue
 
-COMMANDS = ("init", "check", "features", "leakage", "train", "evaluate", "score", "serve", "demo", "simulate")
+COMMANDS = (
+    "init",
+    "check",
+    "features",
+    "leakage",
+    "train",
+    "evaluate",
+    "score",
+    "explain",
+    "serve",
+    "demo",
+    "simulate",
+    "models",
+)
+OF_MODELS = ("list", "show", "compare", "promote", "rollback", "ledger")
 
 
 def test_the_overview_lists_exactly_the_commands() -> None:
@@ -23,6 +37,16 @@ def test_help_has_an_example_in_both_languages(name: str) -> None:
 
     assert f"Example: retinue {name}" in english
     assert f"示例：retinue {name}" in chinese
+
+
+@pytest.mark.parametrize("name", OF_MODELS)
+def test_help_of_each_command_of_models_has_an_example_in_both_languages(name: str) -> None:
+    overview = retinue("models", "--help").stdout
+    english, chinese = (retinue("models", name, "--help", language=language).stdout for language in ("en", "zh"))
+
+    assert tuple(re.findall(r"│ ([a-z]+)  ", overview)) == OF_MODELS
+    assert f"Example: retinue models {name}" in english
+    assert f"示例：retinue models {name}" in chinese
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "serve", "help"])

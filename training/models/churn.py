@@ -193,7 +193,9 @@ class LogisticChurn:
     def _design(self, frame: pd.DataFrame) -> tuple[Floats, Floats]:
         """Standardised values and centred missing indicators, each of shape (rows, features)."""
         p = self.parameters
-        values = frame[list(self.features)].to_numpy(dtype=np.float64)
+        # Rows that lie whole in memory are summed alike whether they come alone or among others: a score is the same
+        # to the last bit when it is computed again for one customer.
+        values = np.ascontiguousarray(frame[list(self.features)].to_numpy(dtype=np.float64))
         missing = np.isnan(values)
         complete = np.where(missing, p["stand_in"], _squash(values, p["skewed"]))
         standard = (np.clip(complete, p["low"], p["high"]) - p["mean"]) / p["scale"]

@@ -1,0 +1,118 @@
+"""The store that MLflow keeps a project's runs and models in: a SQLite file in the workspace, or the one that is wished.
+
+``MLFLOW_TRACKING_URI`` names another one, which may be a server.
+"""
+
+import logging
+import os
+import re
+import sqlite3
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import StorageError
+from features.project import Project
+from features.text import Text
+from features.writing import full_disk
+from training.run_marks import end_dead_runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PURPOSES = ("churn", "segments")
+HABITS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "2",
+}
+"""How MLflow behaves unless the reader has said otherwise: it keeps to itself, and samples every two seconds."""
+
+
+def model_name(project: Project, purpose: str) -> str:
+    """The registered model's name, e.g. ``acme-trading-churn``."""
+    slug = re.sub(r"[\W_]+", "-", project.project.name.lower()).strip("-") or "project"
+    return f"{slug}-{purpose}"
+
+
+@contextmanager
+def tracking(project: Project) -> Iterator["MlflowClient"]:
+    """MLflow set up for a project, and back as it was afterwards; its storage faults come out as StorageError.
+
+    MLflow writes the store that is set into ``MLFLOW_TRACKING_URI``: left there, it would be taken for the wish of the
+    user and the next project of this process would land in the store of the last. Runs that a killed command of this
+    machine left open are ended here.
+    """
+    for habit, value in HABITS.items():
+        os.environ.setdefault(habit, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own deprecations are not the reader's concern
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        wished = os.environ.get("MLFLOW_TRACKING_URI")
+        try:
+            mlflow.set_tracking_uri(wished or _default_store(project))
+            client = mlflow.MlflowClient()
+            found = [client.get_experiment_by_name(experiment_name(project, purpose)) for purpose in PURPOSES]
+            end_dead_runs(client, [str(experiment.experiment_id) for experiment in found if experiment])
+            yield client
+        except (MlflowException, sqlite3.Error, OSError) as fault:
+            if "is full" in str(fault) or "No space left" in str(fault):
+                raise full_disk(project.workspace) from fault
+            raise StorageError(
+                Text(
+                    "MLflow could not store or find something: {fault}. Check MLFLOW_TRACKING_URI and the workspace"
+                    " {workspace}.",
+                    "MLflow 无法存储或找到某项内容：{fault}。请检查 MLFLOW_TRACKING_URI 和工作区 {workspace}。",
+                ),
+                fault=str(fault).splitlines()[0],
+                workspace=project.workspace,
+            ) from fault
+        finally:
+            mlflow.set_tracking_uri(wished)  # type: ignore[arg-type]  # None puts MLflow back to its default
+
+
+def _default_store(project: Project) -> str:
+    """The workspace's SQLite store; it is made under another name first, so that no half-made store is ever found."""
+    from mlflow import MlflowClient
+
+    final = project.workspace / "mlflow.db"
+    if not final.exists():
+        project.workspace.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=project.workspace) as folder:
+            fresh = Path(folder) / "mlflow.db"
+            MlflowClient(f"sqlite:///{fresh}").search_experiments(max_results=1)
+            fresh.replace(final)
+    return _own_store(project)
+
+
+def _own_store(project: Project) -> str:
+    return f"sqlite:///{project.workspace / 'mlflow.db'}"
+
+
+def experiment_name(project: Project, purpose: str) -> str:
+    """The name of the project's experiment for a purpose, e.g. ``Acme Trading: churn``."""
+    return f"{project.project.name}: {purpose}"
+
+
+def experiment(project: Project, client: "MlflowClient", purpose: str) -> str:
+    """The id of the project's experiment for a purpose; made when it is missing."""
+    name = experiment_name(project, purpose)
+    found = client.get_experiment_by_name(name)
+    if found:
+        return str(found.experiment_id)
+    local = client.tracking_uri == _own_store(project)
+    place = (project.workspace / "mlflow-artifacts" / model_name(project, purpose)).as_uri() if local else None
+    return str(client.create_experiment(name, artifact_location=place))
+
+
+def has_store(project: Project) -> bool:
+    """Whether a store of MLflow is there or named; asking MLflow would make one."""
+    return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (project.workspace / "mlflow.db").exists()
