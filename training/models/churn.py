@@ -6,7 +6,7 @@ without pickle: trees in XGBoost's own format, the regression as JSON.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from training.models.binned import BinnedLogisticChurn
+
 Floats = NDArray[np.float64]
 
 MOST_ROUNDS = 300
@@ -26,6 +28,9 @@ LEAST_KNOWN_SHARE = 0.1
 """What fewer rows than this have is too new in the data for a regression: everybody may have it by the next cut-off."""
 
 ROWS_PER_THREAD = 500_000
+
+AMOUNTS, CODES = "float", "c"
+"""What XGBoost calls a feature of amounts and one whose values are codes of levels."""
 
 XGBOOST_PARAMETERS: dict[str, object] = {
     "objective": "binary:logistic",
@@ -40,6 +45,8 @@ XGBOOST_PARAMETERS: dict[str, object] = {
 }
 
 LOGISTIC_PARAMETERS: dict[str, float] = {"C": 0.05, "max_iter": 1000}
+LEVEL_PARAMETERS = ("level_feature", "level_code", "level_mean", "level_weight")
+"""Parallel lists in the stored regression, one entry a level; models stored before there were levels lack them."""
 
 # Where the practice is sure of the sign: longer silence never lowers the risk, more purchases never raise it. Change
 # against the own habit is left free: who has just bought far more than usual may be stocked up.
@@ -62,7 +69,7 @@ MONOTONE: dict[str, int] = {
 
 
 class ChurnModel(Protocol):
-    """What a candidate can do. Frames hold its feature columns (float64, NaN where missing)."""
+    """What a candidate can do. Frames hold its feature columns (float64, NaN where missing; codes of levels are 0, 1, …)."""
 
     kind: ClassVar[str]
     features: tuple[str, ...]
@@ -91,19 +98,33 @@ class XGBoostChurn:
         self.features = features
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, churned: Floats, features: Sequence[str], rounds: int, seed: int) -> Self:
-        """Fit for a given number of boosting rounds."""
-        data = xgb.DMatrix(frame[list(features)], label=churned)
-        return cls(xgb.train(_parameters(features, seed, len(frame)), data, rounds), tuple(features))
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        churned: Floats,
+        features: Sequence[str],
+        rounds: int,
+        seed: int,
+        categories: Collection[str] = (),
+    ) -> Self:
+        """Fit for a given number of boosting rounds; ``categories`` are the features that hold codes of levels."""
+        data = matrix(frame, features, categories, churned)
+        return cls(xgb.train(_parameters(features, seed, len(frame), categories), data, rounds), tuple(features))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The features that hold codes of levels, as the booster itself remembers them."""
+        types = self.booster.feature_types or []
+        return tuple(name for name, type_ in zip(self.features, types, strict=False) if type_ == CODES)
 
     def log_odds(self, frame: pd.DataFrame) -> Floats:
         """See ChurnModel."""
-        margin = self.booster.predict(xgb.DMatrix(frame[list(self.features)]), output_margin=True)
+        margin = self.booster.predict(matrix(frame, self.features, self.categories), output_margin=True)
         return np.asarray(margin, dtype=np.float64)
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
         """See ChurnModel; Lundberg et al. 2020, computed by XGBoost itself."""
-        values = self.booster.predict(xgb.DMatrix(frame[list(self.features)]), pred_contribs=True)
+        values = self.booster.predict(matrix(frame, self.features, self.categories), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float64)
 
     def save(self, directory: Path) -> None:
@@ -118,8 +139,28 @@ class XGBoostChurn:
         return cls(booster, features)
 
 
-def _parameters(features: Sequence[str], seed: int, rows: int) -> dict[str, object]:
-    monotone = {name: sign for name, sign in MONOTONE.items() if name in features}
+def matrix(
+    frame: pd.DataFrame, features: Sequence[str], categories: Collection[str] = (), churned: Floats | None = None
+) -> xgb.DMatrix:
+    """Feature columns as XGBoost takes them; it splits ``categories`` by sets of codes, all others at a threshold."""
+    types = [CODES if name in categories else AMOUNTS for name in features]
+    return xgb.DMatrix(
+        frame[list(features)],
+        label=churned,
+        feature_names=[_xgboost_name(name) for name in features],
+        feature_types=types,
+        enable_categorical=True,
+    )
+
+
+def _xgboost_name(feature: str) -> str:
+    """The feature's name without the three signs that XGBoost refuses; a panel may well name its unit in [brackets]."""
+    return feature.translate(str.maketrans("[]<", "［］＜"))
+
+
+def _parameters(features: Sequence[str], seed: int, rows: int, categories: Collection[str] = ()) -> dict[str, object]:
+    amounts = {name for name in features if name not in categories}
+    monotone = {name: sign for name, sign in MONOTONE.items() if name in amounts}
     # Threads wait for each other by spinning: where another process wants the cores, two threads can take many times
     # as long as one. Only data that keep each thread busy for long get more.
     threads = max(1, min(rows // ROWS_PER_THREAD, os.cpu_count() or 1))
@@ -127,15 +168,21 @@ def _parameters(features: Sequence[str], seed: int, rows: int) -> dict[str, obje
 
 
 def boost_until_flat(
-    train: pd.DataFrame, churned: Floats, held_out: pd.DataFrame, held_out_churned: Floats, seed: int
+    train: pd.DataFrame,
+    churned: Floats,
+    held_out: pd.DataFrame,
+    held_out_churned: Floats,
+    seed: int,
+    categories: Collection[str] = (),
 ) -> tuple[xgb.Booster, Floats]:
     """A booster and its log-loss on held-out rows after each round; it stops when 20 rounds brought nothing."""
     history: dict[str, dict[str, list[float]]] = {}
+    features = list(train.columns)
     booster = xgb.train(
-        _parameters(list(train.columns), seed, len(train)),
-        xgb.DMatrix(train, label=churned),
+        _parameters(features, seed, len(train), categories),
+        matrix(train, features, categories, churned),
         MOST_ROUNDS,
-        evals=[(xgb.DMatrix(held_out, label=held_out_churned), "held_out")],
+        evals=[(matrix(held_out, features, categories, held_out_churned), "held_out")],
         early_stopping_rounds=PATIENCE_ROUNDS,
         evals_result=history,
         verbose_eval=False,
@@ -148,22 +195,32 @@ class LogisticChurn:
 
     Skewed non-negative features enter as log(1 + x), a missing value as the median, and values beyond the range seen
     in training by more than half of it are held there, so that no customer is extrapolated without bound. Features
-    that are missing nearly everywhere have no weight.
+    that are missing nearly everywhere have no weight. Features that hold codes of levels have an indicator for each
+    level instead; a level that training has not seen has no weight.
     """
 
     kind: ClassVar[str] = "logistic"
 
     def __init__(self, features: tuple[str, ...], parameters: dict[str, list[float]]) -> None:
         self.features = features
-        self.parameters = {name: np.asarray(values, dtype=np.float64) for name, values in parameters.items()}
+        without_levels: dict[str, list[float]] = {name: [] for name in LEVEL_PARAMETERS}
+        self.parameters = {
+            name: np.asarray(values, dtype=np.float64) for name, values in (without_levels | parameters).items()
+        }
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, churned: Floats, features: Sequence[str]) -> Self:
-        """Fit with ridge shrinkage, on every n-th row where there are far more rows than 2 parameters a feature need."""
+    def fit(
+        cls, frame: pd.DataFrame, churned: Floats, features: Sequence[str], categories: Collection[str] = ()
+    ) -> Self:
+        """Fit with ridge shrinkage, on every n-th row where there are far more rows than 2 parameters a feature need.
+
+        ``categories`` are the features that hold codes of levels.
+        """
         every = -(-len(frame) // MOST_LOGISTIC_ROWS)
         frame, churned = frame.iloc[::every], churned[::every]
         values = frame[list(features)].to_numpy(dtype=np.float64)
         known = ~np.isnan(values)
+        coded = np.array([name in categories for name in features], dtype=np.bool_)
         shape = {"skewed": _skewed(values, known)}
         squashed = _squash(values, shape["skewed"])
         filled = np.where(known, squashed, np.nan)
@@ -181,17 +238,22 @@ class LogisticChurn:
             "scale": np.where(scale > 0, scale, 1.0),
             "missing_mean": 1 - known.mean(axis=0),
         }
+        shape |= _levels(values, coded)
         empty = {"weight": np.zeros(len(features)), "missing_weight": np.zeros(len(features)), "bias": np.zeros(1)}
         model = cls(tuple(features), {k: list(v) for k, v in {**shape, **empty}.items()})
-        design = np.hstack(model._design(frame)) * np.tile(known.mean(axis=0) >= LEAST_KNOWN_SHARE, 2)
+        widespread = known.mean(axis=0) >= LEAST_KNOWN_SHARE
+        used = [widespread & ~coded, widespread, widespread[shape["level_feature"].astype(np.int64)]]
+        standard, missing, is_level = model._design(frame)
+        design = np.hstack([standard, missing, is_level - shape["level_mean"]]) * np.concatenate(used)
         with threadpool_limits(1):  # see _parameters: matrices as small as these are no work for two
             fitted = LogisticRegression(**LOGISTIC_PARAMETERS).fit(design, churned)
-        model.parameters["weight"], model.parameters["missing_weight"] = np.split(fitted.coef_[0], 2)
+        parts = np.split(fitted.coef_[0], [len(features), 2 * len(features)])
+        model.parameters |= dict(zip(("weight", "missing_weight", "level_weight"), parts, strict=True))
         model.parameters["bias"] = fitted.intercept_
         return model
 
-    def _design(self, frame: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Standardised values and centred missing indicators, each of shape (rows, features)."""
+    def _design(self, frame: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+        """Standardised values and centred missing indicators, shape (rows, features); whether a row has each level."""
         p = self.parameters
         # Rows that lie whole in memory are summed alike whether they come alone or among others: a score is the same
         # to the last bit when it is computed again for one customer.
@@ -199,16 +261,27 @@ class LogisticChurn:
         missing = np.isnan(values)
         complete = np.where(missing, p["stand_in"], _squash(values, p["skewed"]))
         standard = (np.clip(complete, p["low"], p["high"]) - p["mean"]) / p["scale"]
-        return standard, missing - p["missing_mean"]
+        is_level = values[:, self._level_features] == p["level_code"]
+        return standard, missing - p["missing_mean"], is_level.astype(np.float64)
+
+    @property
+    def _level_features(self) -> NDArray[np.int64]:
+        """The position of each level's feature."""
+        return self.parameters["level_feature"].astype(np.int64)
 
     def log_odds(self, frame: pd.DataFrame) -> Floats:
         """See ChurnModel."""
         return np.asarray(self.contributions(frame).sum(axis=1) + self.parameters["bias"][0])
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
-        """See ChurnModel; weight times distance from the mean, the missing indicator counted with its feature."""
-        standard, missing = self._design(frame)
-        return np.asarray(standard * self.parameters["weight"] + missing * self.parameters["missing_weight"])
+        """See ChurnModel; weight times distance from the mean, the indicators counted with their feature."""
+        standard, missing, is_level = self._design(frame)
+        p = self.parameters
+        feature_of_level = (np.arange(len(self.features)) == self._level_features[:, None]).astype(np.float64)
+        # A row has one level of a feature at most, so its weight comes out exactly, however many rows there are.
+        level = (is_level * p["level_weight"]) @ feature_of_level
+        average_level = (p["level_mean"] * p["level_weight"]) @ feature_of_level
+        return np.asarray(standard * p["weight"] + missing * p["missing_weight"] + level - average_level)
 
     def save(self, directory: Path) -> None:
         """See ChurnModel."""
@@ -249,6 +322,16 @@ class BlendChurn:
         return cls(XGBoostChurn.load(directory, features), LogisticChurn.load(directory, features))
 
 
+def _levels(values: Floats, coded: NDArray[np.bool_]) -> dict[str, Floats]:
+    """The codes that occur in coded features, each with its feature's position and its share of the rows."""
+    parts = [np.empty((0, 3))]
+    for j in np.flatnonzero(coded):
+        codes, counts = np.unique(values[~np.isnan(values[:, j]), j], return_counts=True)
+        parts.append(np.column_stack([np.full(len(codes), j), codes, counts / len(values)]))
+    feature, code, share = np.concatenate(parts).T
+    return {"level_feature": feature, "level_code": code, "level_mean": share, "level_weight": np.zeros(len(code))}
+
+
 def _skewed(values: Floats, known: NDArray[np.bool_]) -> Floats:
     """1 for features without negative values that exceed 5 (counts, days, money), else 0."""
     inside = np.where(known, values, 0.0)
@@ -259,8 +342,9 @@ def _squash(values: Floats, skewed: Floats) -> Floats:
     return np.asarray(np.where(skewed > 0, np.log1p(np.maximum(values, 0)), values))
 
 
-KINDS: dict[str, type[XGBoostChurn] | type[LogisticChurn] | type[BlendChurn]] = {
+KINDS: dict[str, type[XGBoostChurn] | type[LogisticChurn] | type[BlendChurn] | type[BinnedLogisticChurn]] = {
     XGBoostChurn.kind: XGBoostChurn,
     LogisticChurn.kind: LogisticChurn,
     BlendChurn.kind: BlendChurn,
+    BinnedLogisticChurn.kind: BinnedLogisticChurn,
 }

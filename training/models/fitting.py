@@ -1,27 +1,29 @@
 """Fitting a candidate and its calibrator on many cut-offs at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
-import xgboost as xgb
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 
 from training.dataset import LABEL
+from training.models.binned import BinnedLogisticChurn
 from training.models.calibration import Calibrator
 from training.models.churn import (
     LOGISTIC_PARAMETERS,
+    MONOTONE,
     XGBOOST_PARAMETERS,
     BlendChurn,
     ChurnModel,
     LogisticChurn,
     XGBoostChurn,
     boost_until_flat,
+    matrix,
 )
 
 Floats = NDArray[np.float64]
@@ -57,31 +59,48 @@ class _Trained(Generic[Model]):
     rounds: int | None = None
 
 
-def fit_xgboost(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+def fit_xgboost(frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str] = ()) -> Fitted:
     """Boosted trees: the number of rounds and the calibrator come from held-out customers at the latest cut-offs."""
-    return _calibrated(_trees(frame, features, seed), frame, seed)
+    return _calibrated(_trees(frame, features, seed, categories), frame, seed)
 
 
-def fit_logistic(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+def fit_logistic(frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str] = ()) -> Fitted:
     """Logistic regression with a calibrator from held-out customers at the latest cut-offs."""
-    return _calibrated(_regression(frame, features), frame, seed)
+    return _calibrated(_regression(frame, features, categories), frame, seed)
 
 
-def fit_blend(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+def fit_blend(frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str] = ()) -> Fitted:
     """The mean of both, with a calibrator of its own."""
-    return _calibrated(_blend(_trees(frame, features, seed), _regression(frame, features)), frame, seed)
+    trees, regression = _trees(frame, features, seed, categories), _regression(frame, features, categories)
+    return _calibrated(_blend(trees, regression), frame, seed)
 
 
-CANDIDATES: dict[str, Callable[[pd.DataFrame, Sequence[str], int], Fitted]] = {
+def fit_binned(frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str] = ()) -> Fitted:
+    """The scorecard, with a calibrator from held-out customers at the latest cut-offs."""
+    return _calibrated(_scorecard(frame, features, categories), frame, seed)
+
+
+class Fit(Protocol):
+    """How a candidate is fitted. ``categories`` are the features that hold codes of levels (0, 1, …), not amounts."""
+
+    def __call__(
+        self, frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str] = ()
+    ) -> Fitted:
+        """The candidate and its calibrator."""
+
+
+CANDIDATES: dict[str, Fit] = {
     "xgboost": fit_xgboost,
     "logistic": fit_logistic,
     "blend": fit_blend,
 }
 
 
-def fit_candidates(frame: pd.DataFrame, features: Sequence[str], seed: int) -> dict[str, Fitted]:
+def fit_candidates(
+    frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str] = ()
+) -> dict[str, Fitted]:
     """Every candidate as `CANDIDATES` fits it, without fitting twice what two of them share."""
-    trees, regression = _trees(frame, features, seed), _regression(frame, features)
+    trees, regression = _trees(frame, features, seed, categories), _regression(frame, features, categories)
     blend = _blend(trees, regression)
     trained: dict[str, _Trained[ChurnModel]] = {"xgboost": trees, "logistic": regression, "blend": blend}
     return {kind: _calibrated(trained[kind], frame, seed) for kind in CANDIDATES}
@@ -95,30 +114,44 @@ def parameters_of(kind: str, fitted: Fitted) -> dict[str, object]:
     return of_kind[kind]
 
 
-def _trees(frame: pd.DataFrame, features: Sequence[str], seed: int) -> _Trained[XGBoostChurn]:
+def _trees(
+    frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str]
+) -> _Trained[XGBoostChurn]:
     churned, names = _churned(frame), list(features)
     values, folds = frame[names], _folds(frame)
     runs = Parallel(n_jobs=-1, prefer="threads")(
-        delayed(boost_until_flat)(values.iloc[fit], churned[fit], values.iloc[out], churned[out], seed)
+        delayed(boost_until_flat)(values.iloc[fit], churned[fit], values.iloc[out], churned[out], seed, categories)
         for fit, out in folds
     )
     shortest = min(len(losses) for _, losses in runs)
     rounds = int(np.argmin(np.mean([losses[:shortest] for _, losses in runs], axis=0))) + 1
     held_out = [
-        booster.predict(xgb.DMatrix(values.iloc[out]), output_margin=True, iteration_range=(0, rounds))
+        booster.predict(matrix(values.iloc[out], names, categories), output_margin=True, iteration_range=(0, rounds))
         for (booster, _), (_, out) in zip(runs, folds, strict=True)
     ]
-    model = XGBoostChurn.fit(values, churned, names, rounds, seed)
+    model = XGBoostChurn.fit(values, churned, names, rounds, seed, categories)
     return _Trained(model, np.concatenate(held_out).astype(np.float64), rounds)
 
 
-def _regression(frame: pd.DataFrame, features: Sequence[str]) -> _Trained[LogisticChurn]:
+def _regression(frame: pd.DataFrame, features: Sequence[str], categories: Collection[str]) -> _Trained[LogisticChurn]:
     churned = _churned(frame)
     held_out = [
-        LogisticChurn.fit(frame.iloc[fit], churned[fit], features).log_odds(frame.iloc[out])
+        LogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories).log_odds(frame.iloc[out])
         for fit, out in _folds(frame)
     ]
-    return _Trained(LogisticChurn.fit(frame, churned, features), np.concatenate(held_out))
+    return _Trained(LogisticChurn.fit(frame, churned, features, categories), np.concatenate(held_out))
+
+
+def _scorecard(
+    frame: pd.DataFrame, features: Sequence[str], categories: Collection[str]
+) -> _Trained[BinnedLogisticChurn]:
+    churned = _churned(frame)
+    held_out = [
+        BinnedLogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories, MONOTONE).log_odds(frame.iloc[out])
+        for fit, out in _folds(frame)
+    ]
+    model = BinnedLogisticChurn.fit(frame, churned, features, categories, MONOTONE)
+    return _Trained(model, np.concatenate(held_out))
 
 
 def _blend(trees: _Trained[XGBoostChurn], regression: _Trained[LogisticChurn]) -> _Trained[BlendChurn]:

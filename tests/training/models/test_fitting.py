@@ -10,6 +10,7 @@ from training.models.fitting import (
     Fitted,
     _folds,
     baseline_probabilities,
+    fit_binned,
     fit_candidates,
     latest_rows,
     parameters_of,
@@ -84,3 +85,24 @@ def test_baselines_learn_from_the_latest_cutoffs_only() -> None:
     assert (np.diff(found["recency"][by_silence]) >= 0).all()
     turned = ROWS.assign(churned=np.where(is_late, ROWS["churned"], 1))
     assert (baseline_probabilities(turned, NEW, ALONE)["recency"] == found["recency"]).all()
+
+
+def test_levels_are_passed_on_to_every_candidate_and_its_folds() -> None:
+    city = np.random.default_rng(0).integers(0, 7, len(ROWS)).astype(np.float64)
+    rows = ROWS.assign(city=city, churned=np.where(np.isin(city, (0, 3, 5)), 1, ROWS["churned"]))
+    found = fit_candidates(rows, (*FEATURES, "city"), 1, ("city",)) | {
+        "binned": fit_binned(rows, (*FEATURES, "city"), 1, ("city",))
+    }
+    without = CANDIDATES["logistic"](rows, FEATURES, 1).held_out_log_loss
+    for kind, one in found.items():
+        by_city = [one.probability(rows.assign(city=float(code))).mean() for code in range(7)]
+        assert min(by_city[code] for code in (0, 3, 5)) > max(by_city[code] for code in (1, 2, 4, 6)) + 0.2, kind
+        assert one.held_out_log_loss < without - 0.05
+
+
+def test_the_scorecard_is_calibrated_on_customers_that_nobody_saw_and_holds_the_known_signs() -> None:
+    fitted = fit_binned(ROWS, FEATURES, 1)
+    assert fitted.probability(NEW).mean() == pytest.approx(NEW["churned"].mean(), abs=0.06)
+    assert fitted.held_out_log_loss == pytest.approx(log_loss(NEW["churned"], fitted.probability(NEW)), abs=0.05)
+    by_silence = [fitted.probability(NEW.assign(days_since_last_purchase=days)) for days in np.linspace(0, 200, 41)]
+    assert (np.diff(np.array(by_silence), axis=0) >= 0).all()
