@@ -7,6 +7,7 @@ without pickle: trees in XGBoost's own format, the regression as JSON.
 import json
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -16,6 +17,8 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from training.models.tree_shap import TreeShap
 
 Floats = NDArray[np.float64]
 
@@ -102,9 +105,16 @@ class XGBoostChurn:
         return np.asarray(margin, dtype=np.float64)
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
-        """See ChurnModel; Lundberg et al. 2020, computed by XGBoost itself."""
+        """See ChurnModel; Lundberg et al. 2020, from tables where the trees allow it, else by XGBoost itself."""
+        numbers = all(dtype.kind in "biuf" for dtype in frame.dtypes[list(self.features)])
+        if self._tables is not None and numbers:
+            return self._tables.contributions(frame, self.features)
         values = self.booster.predict(xgb.DMatrix(frame[list(self.features)]), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float64)
+
+    @cached_property
+    def _tables(self) -> TreeShap | None:
+        return TreeShap.of(self.booster)
 
     def save(self, directory: Path) -> None:
         """See ChurnModel."""
