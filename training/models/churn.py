@@ -6,7 +6,7 @@ without pickle: trees in XGBoost's own format, the regression as JSON.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
@@ -94,10 +94,19 @@ class XGBoostChurn:
         self.features = features
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, churned: Floats, features: Sequence[str], rounds: int, seed: int) -> Self:
-        """Fit for a given number of boosting rounds."""
-        data = xgb.DMatrix(frame[list(features)], label=churned)
-        return cls(xgb.train(_parameters(features, seed, len(frame)), data, rounds), tuple(features))
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        churned: Floats,
+        features: Sequence[str],
+        rounds: int,
+        seed: int,
+        chosen: Mapping[str, object] = XGBOOST_PARAMETERS,
+        weight: Floats | None = None,
+    ) -> Self:
+        """Fit for a given number of boosting rounds; parameters that are not ``chosen`` stay at the defaults."""
+        data = xgb.DMatrix(frame[list(features)], label=churned, weight=weight)
+        return cls(xgb.train(_parameters(features, seed, len(frame), chosen), data, rounds), tuple(features))
 
     def log_odds(self, frame: pd.DataFrame) -> Floats:
         """See ChurnModel."""
@@ -128,22 +137,30 @@ class XGBoostChurn:
         return cls(booster, features)
 
 
-def _parameters(features: Sequence[str], seed: int, rows: int) -> dict[str, object]:
+def _parameters(
+    features: Sequence[str], seed: int, rows: int, chosen: Mapping[str, object] = XGBOOST_PARAMETERS
+) -> dict[str, object]:
     monotone = {name: sign for name, sign in MONOTONE.items() if name in features}
     # Threads wait for each other by spinning: where another process wants the cores, two threads can take many times
     # as long as one. Only data that keep each thread busy for long get more.
     threads = max(1, min(rows // ROWS_PER_THREAD, os.cpu_count() or 1))
-    return {**XGBOOST_PARAMETERS, "seed": seed, "nthread": threads, "monotone_constraints": monotone}
+    return {**XGBOOST_PARAMETERS, **chosen, "seed": seed, "nthread": threads, "monotone_constraints": monotone}
 
 
 def boost_until_flat(
-    train: pd.DataFrame, churned: Floats, held_out: pd.DataFrame, held_out_churned: Floats, seed: int
+    train: pd.DataFrame,
+    churned: Floats,
+    held_out: pd.DataFrame,
+    held_out_churned: Floats,
+    seed: int,
+    chosen: Mapping[str, object] = XGBOOST_PARAMETERS,
+    weight: Floats | None = None,
 ) -> tuple[xgb.Booster, Floats]:
     """A booster and its log-loss on held-out rows after each round; it stops when 20 rounds brought nothing."""
     history: dict[str, dict[str, list[float]]] = {}
     booster = xgb.train(
-        _parameters(list(train.columns), seed, len(train)),
-        xgb.DMatrix(train, label=churned),
+        _parameters(list(train.columns), seed, len(train), chosen),
+        xgb.DMatrix(train, label=churned, weight=weight),
         MOST_ROUNDS,
         evals=[(xgb.DMatrix(held_out, label=held_out_churned), "held_out")],
         early_stopping_rounds=PATIENCE_ROUNDS,
@@ -168,10 +185,18 @@ class LogisticChurn:
         self.parameters = {name: np.asarray(values, dtype=np.float64) for name, values in parameters.items()}
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, churned: Floats, features: Sequence[str]) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        churned: Floats,
+        features: Sequence[str],
+        chosen: Mapping[str, float | None] = LOGISTIC_PARAMETERS,
+        weight: Floats | None = None,
+    ) -> Self:
         """Fit with ridge shrinkage, on every n-th row where there are far more rows than 2 parameters a feature need."""
         every = -(-len(frame) // MOST_LOGISTIC_ROWS)
         frame, churned = frame.iloc[::every], churned[::every]
+        weight = None if weight is None else weight[::every]
         values = frame[list(features)].to_numpy(dtype=np.float64)
         known = ~np.isnan(values)
         shape = {"skewed": _skewed(values, known)}
@@ -195,7 +220,7 @@ class LogisticChurn:
         model = cls(tuple(features), {k: list(v) for k, v in {**shape, **empty}.items()})
         design = np.hstack(model._design(frame)) * np.tile(known.mean(axis=0) >= LEAST_KNOWN_SHARE, 2)
         with threadpool_limits(1):  # see _parameters: matrices as small as these are no work for two
-            fitted = LogisticRegression(**LOGISTIC_PARAMETERS).fit(design, churned)
+            fitted = LogisticRegression(**{**LOGISTIC_PARAMETERS, **chosen}).fit(design, churned, weight)
         model.parameters["weight"], model.parameters["missing_weight"] = np.split(fitted.coef_[0], 2)
         model.parameters["bias"] = fitted.intercept_
         return model
