@@ -26,6 +26,9 @@ MOST_LOWERING = 2
 LEAST_WEIGHT = 0.05
 """Log-odds below which a group is not worth a sentence: about one percentage point of probability."""
 
+BLOCK_ROWS = 200_000
+"""Rows at a time, so that memory does not grow with the customers by more than their reasons."""
+
 REASONS_TYPE = pa.list_(
     pa.struct(
         [
@@ -56,17 +59,20 @@ def explain(model: ChurnModel, frame: pd.DataFrame, currency: str, own: Sequence
     Returns one list a row of {feature, family, direction, weight, en, zh}; ``weight`` is in log-odds, ``feature`` the
     strongest of its group.
     """
-    contributions = model.contributions(frame)
-    names = np.asarray(model.features)
     groups = [g for g in (*GROUPS, *map(_own_group, own)) if set(g.features) & set(model.features)]
-    members = [np.flatnonzero(np.isin(names, g.features)) for g in groups]
-    weights = np.column_stack([contributions[:, m].sum(axis=1) for m in members])
-    strongest = np.column_stack([names[m][np.abs(contributions[:, m]).argmax(axis=1)] for m in members])
-    chosen = _choose(weights)
+    starts = range(0, max(1, len(frame)), BLOCK_ROWS)
+    return pa.concat_arrays([_explain(model, frame.iloc[i : i + BLOCK_ROWS], groups, currency) for i in starts])
+
+
+def _explain(model: ChurnModel, frame: pd.DataFrame, groups: list[Group], currency: str) -> pa.Array:
+    contributions = model.contributions(frame)
+    members = [np.flatnonzero(np.isin(model.features, g.features)) for g in groups]
+    chosen = _choose(np.column_stack([contributions[:, m].sum(axis=1) for m in members]))
+    families = pa.array([g.family for g in groups], pa.string())
     parts: dict[str, pa.Array] = {
-        "feature": pa.array(strongest[chosen.row, chosen.group], pa.string()),
-        "family": pa.array(np.asarray([g.family for g in groups])[chosen.group], pa.string()),
-        "direction": pa.array(np.where(chosen.weight > 0, "raises", "lowers"), pa.string()),
+        "feature": pa.array(model.features, pa.string()).take(pa.array(_strongest(contributions, members, chosen))),
+        "family": families.take(pa.array(chosen.group)),
+        "direction": pa.array(["lowers", "raises"]).take(pa.array((chosen.weight > 0).astype(np.int8))),
         "weight": pa.array(chosen.weight, pa.float64()),
     }
     for language, told_in_it in _sentences(frame, groups, chosen.row, chosen.group, currency).items():
@@ -74,6 +80,15 @@ def explain(model: ChurnModel, frame: pd.DataFrame, currency: str, own: Sequence
     counts = np.bincount(chosen.row, minlength=len(frame))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(list(parts.values()), list(parts)))
+
+
+def _strongest(contributions: Floats, members: list[NDArray[np.int64]], chosen: _Chosen) -> NDArray[np.int64]:
+    """For each reason the number of the feature in its group that contributes most, whichever way."""
+    found = np.empty(len(chosen.row), dtype=np.int64)
+    for number, columns in enumerate(members):
+        of_group = chosen.group == number
+        found[of_group] = columns[np.abs(contributions[np.ix_(chosen.row[of_group], columns)]).argmax(axis=1)]
+    return found
 
 
 def _own_group(feature: Feature) -> Group:

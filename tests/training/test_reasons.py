@@ -318,3 +318,12 @@ def test_sentences_fall_back_when_the_project_has_no_such_columns() -> None:
     frame = pd.DataFrame({"complaints_open": [2.0], "contacts_90d": [1.0]})
     [[reason]] = explain(model(complaints_open=1), frame, "EUR").to_pylist()
     assert reason["en"] == "No complaint in the last 180 days."
+
+
+def test_blocks_of_customers_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = model(days_since_last_purchase=0.01, current_gap_ratio=-0.1, spend_365d=-0.001)
+    frame = pd.DataFrame([{**QUIET, **SILENT, "current_gap_ratio": n, "spend_365d": 90.0 * n} for n in range(7)])
+    whole = explain(chosen, frame, "EUR")
+    monkeypatch.setattr("training.reasons.BLOCK_ROWS", 3)
+    assert explain(chosen, frame, "EUR").equals(whole)
+    assert len(explain(chosen, frame.head(0), "EUR")) == 0

@@ -6,7 +6,8 @@ without pickle: trees in XGBoost's own format, the regression as JSON.
 
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -18,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.models.binned import BinnedLogisticChurn
+from training.models.tree_shap import TreeShap
 
 Floats = NDArray[np.float64]
 
@@ -106,10 +108,16 @@ class XGBoostChurn:
         rounds: int,
         seed: int,
         categories: Collection[str] = (),
+        chosen: Mapping[str, object] = XGBOOST_PARAMETERS,
+        weight: Floats | None = None,
     ) -> Self:
-        """Fit for a given number of boosting rounds; ``categories`` are the features that hold codes of levels."""
-        data = matrix(frame, features, categories, churned)
-        return cls(xgb.train(_parameters(features, seed, len(frame), categories), data, rounds), tuple(features))
+        """Fit for a given number of boosting rounds; parameters that are not ``chosen`` stay at the defaults.
+
+        ``categories`` are the features that hold codes of levels.
+        """
+        data = matrix(frame, features, categories, churned, weight)
+        parameters = _parameters(features, seed, len(frame), categories, chosen)
+        return cls(xgb.train(parameters, data, rounds), tuple(features))
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -123,9 +131,16 @@ class XGBoostChurn:
         return np.asarray(margin, dtype=np.float64)
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
-        """See ChurnModel; Lundberg et al. 2020, computed by XGBoost itself."""
+        """See ChurnModel; Lundberg et al. 2020, from tables where the trees allow it, else by XGBoost itself."""
+        numbers = all(dtype.kind in "biuf" for dtype in frame.dtypes[list(self.features)])
+        if self._tables is not None and numbers:
+            return self._tables.contributions(frame, self.features)
         values = self.booster.predict(matrix(frame, self.features, self.categories), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float64)
+
+    @cached_property
+    def _tables(self) -> TreeShap | None:
+        return TreeShap.of(self.booster)
 
     def save(self, directory: Path) -> None:
         """See ChurnModel."""
@@ -140,13 +155,18 @@ class XGBoostChurn:
 
 
 def matrix(
-    frame: pd.DataFrame, features: Sequence[str], categories: Collection[str] = (), churned: Floats | None = None
+    frame: pd.DataFrame,
+    features: Sequence[str],
+    categories: Collection[str] = (),
+    churned: Floats | None = None,
+    weight: Floats | None = None,
 ) -> xgb.DMatrix:
     """Feature columns as XGBoost takes them; it splits ``categories`` by sets of codes, all others at a threshold."""
     types = [CODES if name in categories else AMOUNTS for name in features]
     return xgb.DMatrix(
         frame[list(features)],
         label=churned,
+        weight=weight,
         feature_names=[_xgboost_name(name) for name in features],
         feature_types=types,
         enable_categorical=True,
@@ -158,13 +178,19 @@ def _xgboost_name(feature: str) -> str:
     return feature.translate(str.maketrans("[]<", "［］＜"))
 
 
-def _parameters(features: Sequence[str], seed: int, rows: int, categories: Collection[str] = ()) -> dict[str, object]:
+def _parameters(
+    features: Sequence[str],
+    seed: int,
+    rows: int,
+    categories: Collection[str] = (),
+    chosen: Mapping[str, object] = XGBOOST_PARAMETERS,
+) -> dict[str, object]:
     amounts = {name for name in features if name not in categories}
     monotone = {name: sign for name, sign in MONOTONE.items() if name in amounts}
     # Threads wait for each other by spinning: where another process wants the cores, two threads can take many times
     # as long as one. Only data that keep each thread busy for long get more.
     threads = max(1, min(rows // ROWS_PER_THREAD, os.cpu_count() or 1))
-    return {**XGBOOST_PARAMETERS, "seed": seed, "nthread": threads, "monotone_constraints": monotone}
+    return {**XGBOOST_PARAMETERS, **chosen, "seed": seed, "nthread": threads, "monotone_constraints": monotone}
 
 
 def boost_until_flat(
@@ -174,13 +200,15 @@ def boost_until_flat(
     held_out_churned: Floats,
     seed: int,
     categories: Collection[str] = (),
+    chosen: Mapping[str, object] = XGBOOST_PARAMETERS,
+    weight: Floats | None = None,
 ) -> tuple[xgb.Booster, Floats]:
     """A booster and its log-loss on held-out rows after each round; it stops when 20 rounds brought nothing."""
     history: dict[str, dict[str, list[float]]] = {}
     features = list(train.columns)
     booster = xgb.train(
-        _parameters(features, seed, len(train), categories),
-        matrix(train, features, categories, churned),
+        _parameters(features, seed, len(train), categories, chosen),
+        matrix(train, features, categories, churned, weight),
         MOST_ROUNDS,
         evals=[(matrix(held_out, features, categories, held_out_churned), "held_out")],
         early_stopping_rounds=PATIENCE_ROUNDS,
@@ -210,7 +238,13 @@ class LogisticChurn:
 
     @classmethod
     def fit(
-        cls, frame: pd.DataFrame, churned: Floats, features: Sequence[str], categories: Collection[str] = ()
+        cls,
+        frame: pd.DataFrame,
+        churned: Floats,
+        features: Sequence[str],
+        categories: Collection[str] = (),
+        chosen: Mapping[str, float | None] = LOGISTIC_PARAMETERS,
+        weight: Floats | None = None,
     ) -> Self:
         """Fit with ridge shrinkage, on every n-th row where there are far more rows than 2 parameters a feature need.
 
@@ -218,6 +252,7 @@ class LogisticChurn:
         """
         every = -(-len(frame) // MOST_LOGISTIC_ROWS)
         frame, churned = frame.iloc[::every], churned[::every]
+        weight = None if weight is None else weight[::every]
         values = frame[list(features)].to_numpy(dtype=np.float64)
         known = ~np.isnan(values)
         coded = np.array([name in categories for name in features], dtype=np.bool_)
@@ -246,7 +281,7 @@ class LogisticChurn:
         standard, missing, is_level = model._design(frame)
         design = np.hstack([standard, missing, is_level - shape["level_mean"]]) * np.concatenate(used)
         with threadpool_limits(1):  # see _parameters: matrices as small as these are no work for two
-            fitted = LogisticRegression(**LOGISTIC_PARAMETERS).fit(design, churned)
+            fitted = LogisticRegression(**{**LOGISTIC_PARAMETERS, **chosen}).fit(design, churned, weight)
         parts = np.split(fitted.coef_[0], [len(features), 2 * len(features)])
         model.parameters |= dict(zip(("weight", "missing_weight", "level_weight"), parts, strict=True))
         model.parameters["bias"] = fitted.intercept_

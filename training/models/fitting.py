@@ -117,8 +117,8 @@ def parameters_of(kind: str, fitted: Fitted) -> dict[str, object]:
 def _trees(
     frame: pd.DataFrame, features: Sequence[str], seed: int, categories: Collection[str]
 ) -> _Trained[XGBoostChurn]:
-    churned, names = _churned(frame), list(features)
-    values, folds = frame[names], _folds(frame)
+    churned, names = churned_of(frame), list(features)
+    values, folds = frame[names], folds_of(frame)
     runs = Parallel(n_jobs=-1, prefer="threads")(
         delayed(boost_until_flat)(values.iloc[fit], churned[fit], values.iloc[out], churned[out], seed, categories)
         for fit, out in folds
@@ -134,10 +134,10 @@ def _trees(
 
 
 def _regression(frame: pd.DataFrame, features: Sequence[str], categories: Collection[str]) -> _Trained[LogisticChurn]:
-    churned = _churned(frame)
+    churned = churned_of(frame)
     held_out = [
         LogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories).log_odds(frame.iloc[out])
-        for fit, out in _folds(frame)
+        for fit, out in folds_of(frame)
     ]
     return _Trained(LogisticChurn.fit(frame, churned, features, categories), np.concatenate(held_out))
 
@@ -145,10 +145,10 @@ def _regression(frame: pd.DataFrame, features: Sequence[str], categories: Collec
 def _scorecard(
     frame: pd.DataFrame, features: Sequence[str], categories: Collection[str]
 ) -> _Trained[BinnedLogisticChurn]:
-    churned = _churned(frame)
+    churned = churned_of(frame)
     held_out = [
         BinnedLogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories, MONOTONE).log_odds(frame.iloc[out])
-        for fit, out in _folds(frame)
+        for fit, out in folds_of(frame)
     ]
     model = BinnedLogisticChurn.fit(frame, churned, features, categories, MONOTONE)
     return _Trained(model, np.concatenate(held_out))
@@ -164,7 +164,7 @@ def baseline_probabilities(
 ) -> dict[str, Floats]:
     """What needs no model: the base rate of the latest cut-offs, and single features alone, by name of the baseline."""
     latest = frame[latest_rows(frame)]
-    churned = _churned(latest)
+    churned = churned_of(latest)
     rate = float(churned.mean())
     return {"base_rate": np.full(len(test), rate)} | {
         name: _probability(LogisticChurn.fit(latest, churned, [column]), test) for name, (column, _) in alone.items()
@@ -176,21 +176,21 @@ def _probability(model: LogisticChurn, frame: pd.DataFrame) -> Floats:
 
 
 def _calibrated(trained: _Trained[ChurnModel], frame: pd.DataFrame, seed: int) -> Fitted:
-    rows = frame.iloc[_held_out_rows(_folds(frame))]
-    churned = _churned(rows).astype(np.int64)
+    rows = frame.iloc[held_out_rows(folds_of(frame))]
+    churned = churned_of(rows).astype(np.int64)
     calibrator = Calibrator.fit(trained.held_out, churned, seed, rows["customer_id"])
     loss = float(log_loss(churned, calibrator.probability(trained.held_out)))
     return Fitted(trained.model, calibrator, loss, trained.rounds)
 
 
-def _folds(frame: pd.DataFrame) -> list[tuple[Rows, Rows]]:
+def folds_of(frame: pd.DataFrame) -> list[tuple[Rows, Rows]]:
     """Row numbers to fit on and to hold out: disjoint customers, and only the latest cut-offs are held out."""
     latest = latest_rows(frame)
     splits = GroupKFold(FOLDS).split(frame, groups=frame["customer_id"])
     return [(fit, out[latest[out]]) for fit, out in splits]
 
 
-def _held_out_rows(folds: list[tuple[Rows, Rows]]) -> Rows:
+def held_out_rows(folds: list[tuple[Rows, Rows]]) -> Rows:
     return np.concatenate([out for _, out in folds])
 
 
@@ -201,5 +201,5 @@ def latest_rows(frame: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(frame["as_of"] >= first)
 
 
-def _churned(frame: pd.DataFrame) -> Floats:
+def churned_of(frame: pd.DataFrame) -> Floats:
     return frame[LABEL].to_numpy(dtype=np.float64)

@@ -8,7 +8,7 @@ from training.kinds.silence import ALONE
 from training.models.fitting import (
     CANDIDATES,
     Fitted,
-    _folds,
+    folds_of,
     baseline_probabilities,
     fit_binned,
     fit_candidates,
@@ -28,7 +28,7 @@ def test_held_out_customers_are_nobody_the_model_saw_and_stand_at_the_latest_cut
     customers, as_of = ROWS["customer_id"].to_numpy(), ROWS["as_of"].to_numpy()
     later_half = np.flatnonzero(as_of >= np.unique(as_of)[2])
     held_out = []
-    for fit, out in _folds(ROWS):
+    for fit, out in folds_of(ROWS):
         assert not set(customers[fit]) & set(customers[out])
         held_out += out.tolist()
     assert sorted(held_out) == later_half.tolist()
