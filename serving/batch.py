@@ -1,6 +1,5 @@
 """Batch scoring: the whole customer base as of one instant, into ``scores.parquet`` and into the store."""
 
-import hashlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from serving.decisions.playbook import Playbook, load_playbook
 from serving.schemas import SCORES_SCHEMA, PublishedRun
 from serving.store import STORE_FILE, Run, open_store, publish
 from training.dataset import check_as_of
-from training.kinds import KINDS
 from training.loading import model_features
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
@@ -34,13 +32,15 @@ from training.models.timing.fit import agreeing_with_churn
 from training.models.timing.sentences import timing_sentences
 from training.panel import rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
-from training.tracking import Champion, champion_churn, champion_segments
+from training.replay import keep_snapshot, record_scoring, scores_digest
+from training.tracking import Champion, champion_churn, serving_segments
+from training.value import value_at_stake
 
 SCORES_FILE = "scores.parquet"
 WORKSPACE_MEGABYTES = 20
+NO_SEGMENTS = "–"
+"""On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
-LEAST_TENURE_DAYS = 90
-"""A customer's yearly spend is not extrapolated from fewer days than this."""
 
 NO_PURCHASE = Text(
     "No purchase on file before {as_of}, so there is no rhythm to judge by.",
@@ -88,26 +88,29 @@ def score(
         require_space(place, WORKSPACE_MEGABYTES)
     progress(Text("loading the champion", "加载模型"), 0.0)
     champion, playbook = champion_churn(project), load_playbook(project)
-    segments = champion_segments(project) if "orders" in project.tables else None
+    segments = serving_segments(project) if "orders" in project.tables else None
     progress(Text("reading the facts", "读取数据"), 0.1)
     with open_facts(project) as facts:
         progress(Text("computing features", "计算特征"), 0.25)
         model_features(champion.stored, facts)  # refuses a model that these facts do not fit
-        frame = _customers(facts, as_of)
+        frame = champion.stored.encoded(_customers(facts, as_of))
         names = _names(facts, as_of)
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
-    scores = score_frame(frame.merge(names, how="left", on="customer_id"), project, champion, segments, playbook)
+    named = frame.merge(names, how="left", on="customer_id")
+    scores = score_frame(named, project, champion, segments.model if segments else None, playbook)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
     progress(Text("writing and publishing", "写入并发布"), 0.8)
     file = out / SCORES_FILE
     with atomic_file(file) as temporary:
         pq.write_table(scores, temporary)
-        run = Run(
-            _run_id(scores), as_of, clock(), champion.version, champion.stored.facts.metrics[champion.stored.facts.kind]
-        )
+        metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
+        run = Run(_run_id(scores), as_of, clock(), champion.version, metrics)
+        kept = keep_snapshot(project, run.run_id, frame, scores)
         with closing(open_store(project.workspace / STORE_FILE)) as store:
             published = publish(store, run, scores)
+    of_segments = segments.version if segments else NO_SEGMENTS
+    record_scoring(project, champion, of_segments, run.run_id, as_of, run.published_at, scores, kept)
     progress(Text("done", "完成"), 1.0)
     return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of), set_aside)
 
@@ -126,7 +129,7 @@ def score_frame(
 ) -> pa.Table:
     """Scores (SCORES_SCHEMA) of customers given as features, with name and account_manager where known."""
     model = champion.stored
-    active = _can_be_lost(frame, model)
+    active = model.can_be_lost(frame)
     log_odds = np.full(len(frame), np.nan)
     log_odds[active] = model.model.log_odds(frame[active])
     low, high = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
@@ -164,33 +167,6 @@ def score_frame(
         catalogue_hash=model.facts.catalogue_hash,
     )
     return _table(scored, reasons)
-
-
-def _can_be_lost(frame: pd.DataFrame, model: StoredModel) -> NDArray[np.bool_]:
-    """Marks the customers of whom the model can tell a risk; of a panel, all that are to be scored."""
-    kind = KINDS.get(model.facts.churn_kind)
-    if kind is None:
-        return np.ones(len(frame), dtype=bool)
-    return kind.at_risk(frame, model.facts.horizon_days, model.facts.active_within_days)
-
-
-def value_at_stake(frame: pd.DataFrame, project: Project) -> Floats:
-    """Margin over the value horizon if the customer goes on as in the last year, in currency; NaN: nothing to judge by.
-
-    The yearly spend of a customer known for less than a year is extrapolated from no fewer than 90 days. Margin is the
-    customer's own where orders carry one, else spend times [value] margin_share. It is never below zero. Without orders
-    it is that share of the price of the running contracts.
-    """
-    value = project.value
-    if "spend_365d" not in frame:
-        prices = frame.get("contract_amount", pd.Series(np.nan, frame.index)).to_numpy(dtype=np.float64)
-        return np.asarray(prices * value.margin_share * value.horizon_days / value.contract_period_days)
-    days = np.clip(frame["days_since_first_purchase"].to_numpy(), LEAST_TENURE_DAYS, 365)
-    if "margin_365d" in frame:
-        margin = frame["margin_365d"].to_numpy()
-    else:
-        margin = frame["spend_365d"].to_numpy() * project.value.margin_share
-    return np.asarray(np.maximum(margin, 0) / days * project.value.horizon_days)
 
 
 def _times(
@@ -272,7 +248,7 @@ def _silent_or_new(frame: pd.DataFrame, active: NDArray[np.bool_], active_within
 def _reasons(frame: pd.DataFrame, active: NDArray[np.bool_], champion: Champion, project: Project) -> pa.Array:
     """Reasons of the active customers; an empty list for the others."""
     own = own_features(project)
-    explained = explain(champion.stored.model, frame[active], project.project.currency, own)
+    explained = explain(champion.stored.model, frame[active], project.project.currency, own, champion.stored.attributes)
     with_empty = pa.concat_arrays([explained.cast(REASONS_TYPE), pa.array([[]], REASONS_TYPE)])
     place = np.full(len(frame), len(explained))
     place[active] = np.arange(len(explained))
@@ -305,10 +281,5 @@ def _names(facts: Facts, as_of: datetime) -> pd.DataFrame:
 
 def _run_id(scores: pa.Table) -> str:
     """The same scores always have the same id, so that publishing them twice changes nothing."""
-    digest = hashlib.sha256()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, scores.schema) as writer:
-        writer.write_table(scores)
-    digest.update(sink.getvalue())
     as_of = scores["as_of"][0].as_py()
-    return f"{as_of:%Y%m%dT%H%M}-{digest.hexdigest()[:12]}"
+    return f"{as_of:%Y%m%dT%H%M}-{scores_digest(scores)[:12]}"

@@ -14,9 +14,9 @@ from features.errors import ModelError
 from features.project import Project
 from features.snapshot import snapshot
 from features.sources import Facts
-from training.dataset import model_features
 from training.evaluation.metrics import auc_gain, log_loss_gain
-from training.gate import Judged
+from training.gate import JudgedRows
+from training.loading import model_features
 from training.mlflow_store import model_name, tracking
 from training.models.stored import StoredModel
 from training.tracking import JUDGED_ROWS
@@ -47,7 +47,7 @@ class Compared:
     paired: Paired | None
 
 
-def judged_table(judged: Judged, probabilities: Mapping[str, Floats]) -> pa.Table:
+def judged_table(judged: JudgedRows, probabilities: Mapping[str, Floats]) -> pa.Table:
     """The rows that models were judged on, with a column for what each model said of them."""
     rows = {
         "customer_id": pa.array(judged.customers, pa.string()),

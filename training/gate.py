@@ -1,4 +1,4 @@
-"""The gate: may a newly trained model serve? Judged on the same rows as the model that serves now.
+"""The gate: may a newly trained model serve? JudgedRows on the same rows as the model that serves now.
 
 Ranking does not decide. Probabilities are multiplied with money, so the gate asks what the decisions would have earned
 and whether the probabilities came true; a model that only ranks as well, with probabilities that are wrong, is refused.
@@ -26,7 +26,7 @@ PER_CUSTOMERS = 1_000
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRows:
     """The rows that models are judged on, parallel arrays of shape (rows,).
 
     A customer has one row at each ``cutoffs`` at which it was active. ``churned`` is 0 or 1; ``value`` is the margin
@@ -95,7 +95,7 @@ class Verdict:
 
 
 def decide(
-    judged: Judged, challenger: Floats, champion: Floats | None, baselines: Mapping[str, Floats], money: Money
+    judged: JudgedRows, challenger: Floats, champion: Floats | None, baselines: Mapping[str, Floats], money: Money
 ) -> Verdict:
     """Whether a challenger may serve, from what it, the champion and the baselines said of the same rows.
 
@@ -119,7 +119,7 @@ _Finding = tuple[Difference, Text | None]
 """What was measured, and why it forbids the model to serve, or None."""
 
 
-def earned(judged: Judged, probability: Floats, money: Money) -> Floats:
+def earned(judged: JudgedRows, probability: Floats, money: Money) -> Floats:
     """What deciding by a probability would have earned, in currency a row, shape (rows,).
 
     A customer is contacted when probability x effect x value exceeds the cost of the contact; it brings effect x value
@@ -129,7 +129,7 @@ def earned(judged: Judged, probability: Floats, money: Money) -> Floats:
     return np.where(contacted, money.effect * judged.value * judged.churned - money.contact_cost, 0.0)
 
 
-def _of_money(judged: Judged, challenger: Floats, champion: Floats | None, money: Money) -> list[_Finding]:
+def _of_money(judged: JudgedRows, challenger: Floats, champion: Floats | None, money: Money) -> list[_Finding]:
     profit = earned(judged, challenger, money)
     alone = _difference("money", "nobody", profit, judged)
     found: list[_Finding] = [(alone, _LOSES.format(**_money(alone, money)) if _worse(alone) else None)]
@@ -139,7 +139,7 @@ def _of_money(judged: Judged, challenger: Floats, champion: Floats | None, money
     return found
 
 
-def _of_calibration(judged: Judged, challenger: Floats, champion: Floats | None) -> list[_Finding]:
+def _of_calibration(judged: JudgedRows, challenger: Floats, champion: Floats | None) -> list[_Finding]:
     in_the_large = _difference("calibration_in_the_large", "truth", challenger - judged.churned, judged)
     excess = abs(in_the_large.value) - NOISE_ERRORS * in_the_large.standard_error
     rates = {"predicted": float(challenger.mean()), "observed": float(judged.churned.mean())}
@@ -163,7 +163,7 @@ def _of_calibration(judged: Judged, challenger: Floats, champion: Floats | None)
 
 
 def _of_log_loss(
-    judged: Judged, challenger: Floats, champion: Floats | None, baselines: Mapping[str, Floats]
+    judged: JudgedRows, challenger: Floats, champion: Floats | None, baselines: Mapping[str, Floats]
 ) -> list[_Finding]:
     """A baseline has to be beaten by more than a standard error; the champion must not be better beyond noise."""
     losses = _log_losses(judged, challenger)
@@ -205,11 +205,11 @@ def _worse(difference: Difference) -> bool:
     return difference.value < -NOISE_ERRORS * difference.standard_error
 
 
-def _difference(measure: str, against: str, per_row: Floats, judged: Judged) -> Difference:
+def _difference(measure: str, against: str, per_row: Floats, judged: JudgedRows) -> Difference:
     return Difference(measure, against, float(per_row.mean()), _error_of_mean(per_row - per_row.mean(), judged))
 
 
-def _error_of_mean(deviations: Floats, judged: Judged) -> float:
+def _error_of_mean(deviations: Floats, judged: JudgedRows) -> float:
     """Standard error of a mean over the rows, from each row's deviation from it; rows of one customer count together."""
     owner = np.unique(judged.customers, return_inverse=True)[1]
     sums = np.bincount(owner, weights=deviations)
@@ -218,7 +218,7 @@ def _error_of_mean(deviations: Floats, judged: Judged) -> float:
     return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(deviations))
 
 
-def _calibration_error(judged: Judged, probability: Floats) -> tuple[Floats, float, float]:
+def _calibration_error(judged: JudgedRows, probability: Floats) -> tuple[Floats, float, float]:
     """The calibration error a row, whose mean is the error; what noise alone would make of it, and that noise's spread.
 
     In each of ten bins of equal mass the gap between probability and outcome of a calibrated model is normal around
@@ -238,7 +238,7 @@ def _calibration_error(judged: Judged, probability: Floats) -> tuple[Floats, flo
     return signed, float(spreads.sum() * np.sqrt(2 / np.pi)), float(np.sqrt((spreads**2).sum() * (1 - 2 / np.pi)))
 
 
-def _log_losses(judged: Judged, probability: Floats) -> Floats:
+def _log_losses(judged: JudgedRows, probability: Floats) -> Floats:
     truth = np.where(judged.churned == 1, probability, 1 - probability)
     return np.asarray(-np.log(np.maximum(truth, LEAST_PROBABILITY)))
 

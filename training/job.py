@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from features.rejects_files import SetAside, keep_set_aside
 from features.sources import Facts, open_facts
 from features.text import Text
 from features.writing import require_space
+from training.card.card import model_card
+from training.comparison import judged_table
 from training.cutoffs import Schedule
 from training.dataset import (
     LABEL,
@@ -29,25 +31,25 @@ from training.dataset import (
     kind_of,
     labelled_snapshots,
 )
-from training.evaluation.metrics import Metrics, evaluate, log_loss_gain
+from training.evaluation.metrics import Metrics, evaluate
 from training.evaluation.plots import plot_churn
+from training.evaluation.profit import DecisionCosts
+from training.gate import Verdict
+from training.judgement import USUAL_COSTS, Judgement, at_the_gate, card_facts, judge, judged_rows, to_show
 from training.kinds.words import outcome_of
 from training.loading import TrainingData, load_training_data, model_features
-from training.models.fitting import (
-    CANDIDATES,
-    Fitted,
-    baseline_probabilities,
-    fit_candidates,
-    parameters_of,
-)
+from training.models.fitting import CANDIDATES, Fitted, parameters_of
 from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
 from training.panel import best_attribute, labelled_rows
-from training.tracking import champion_churn, log_churn_model, log_segments, promote
+from training.registry import Signature, settle
+from training.tracking import champion_as_judged, champion_churn, log_churn_model, log_files, log_segments, recording
 from training.when import When, learn_when
 
 SEED = 20260101
 WORKSPACE_MEGABYTES = 50
+CARD = "card"
+"""Folder of a run that holds the model card."""
 
 Floats = NDArray[np.float64]
 
@@ -56,8 +58,8 @@ Floats = NDArray[np.float64]
 class Training:
     """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
 
-    ``when`` is None where nothing was learnt of the time of leaving. ``by_customers``: the test holds other customers instead of a later day. A model is promoted when it beats the
-    baselines and its leakage ``certificate`` passed. ``set_aside`` are the rows of the sources that could not be read.
+    ``when`` is None where nothing was learnt of the time of leaving. ``by_customers``: the test holds other customers instead of a later day. A model is promoted when the
+    gate's ``verdict`` lets it pass and its leakage ``certificate`` passed. ``set_aside`` are the rows of the sources that could not be read.
     """
 
     schedule: Schedule
@@ -71,6 +73,7 @@ class Training:
     promoted: bool
     segment_sizes: dict[str, int]
     certificate: Certificate
+    verdict: Verdict
     set_aside: SetAside | None
     by_customers: bool = False
     when: When | None = None
@@ -88,60 +91,80 @@ class Evaluation:
     set_aside: SetAside | None
 
 
-@dataclass(frozen=True)
-class _Judgement:
-    """Every model's probabilities and metrics on the test cut-off, and the candidate that the fitting rows prefer."""
-
-    churned: NDArray[np.int64]
-    probabilities: dict[str, Floats]
-    metrics: dict[str, Metrics]
-    chosen: str
-
-
-def train(project: Project, as_of: datetime, progress: Progress = silent) -> Training:
+def train(
+    project: Project,
+    as_of: datetime,
+    progress: Progress = silent,
+    costs: DecisionCosts = USUAL_COSTS,
+    signed: Signature | None = None,
+) -> Training:
     """Train, judge, register and, if it may serve, promote a churn model and the segments as of ``as_of``.
 
-    It may serve if it beats the baselines and no leak was found. Only facts known before ``as_of`` are used.
+    It may serve if the gate lets it pass and no leak was found. Only facts known before ``as_of`` are used. ``costs`` is
+    the action that models are compared by in money; ``signed`` stands on the ledger beside a promotion.
     Raises AsOfError, NotEnoughDataError, FactsError, ProjectError, StorageError; then nothing serves that did not before.
     """
     require_space(project.workspace, WORKSPACE_MEGABYTES)
     # Cut-offs keep the hour of the project's own calendar, so that a day means the same on both sides of summer time.
     data = load_training_data(project, as_of.astimezone(project.timezone), SEED, progress)
-    judgement = _judge(data, progress)
-    progress(Text("fitting {kind} on all cut-offs", "用全部截止时间拟合 {kind}").format(kind=judgement.chosen), 0.65)
-    served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED)
-    progress(Text("learning when customers act", "学习客户何时行动"), 0.7)
-    when = learn_when(data, project.churn.horizon_days, SEED)
-    facts = _facts_of_model(project, data, judgement)
-    stored = StoredModel(facts, served.model, served.calibrator, when.timing if when else None)
-    segments, sizes = _segments(data, stored.facts.catalogue_hash)
-    progress(Text("recording the run in MLflow", "在 MLflow 中记录本次运行"), 0.85)
-    with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
-        plots = plot_churn(judgement.churned, judgement.probabilities, Path(folder))
+    with recording(project):
+        step = Text("judging {kinds} on the test", "在测试中评估 {kinds}")
+        progress(step.format(kinds=", ".join(CANDIDATES)), 0.2)
+        judgement = judge(project, data, SEED)
+        progress(Text("learning when customers act", "学习客户何时行动"), 0.5)
+        when = learn_when(data, project.churn.horizon_days, SEED)
+        progress(Text("fitting {kind} on all cut-offs", "用全部截止时间拟合 {kind}").format(kind=judgement.chosen), 0.7)
+        served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED, data.categories)
+        stored, as_judged = _stored(project, data, judgement, served, when)
         parameters = _parameters(project, data, served, judgement.chosen)
-        run_id, version = log_churn_model(project, stored, data.labelled, parameters, plots, data.certificate)
+        progress(Text("recording the run in MLflow", "在 MLflow 中记录本次运行"), 0.85)
+        kept = judged_table(judged_rows(data, judgement), judgement.probabilities)
+        with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
+            plots = plot_churn(judgement.churned, judgement.probabilities, Path(folder))
+            run_id, version = log_churn_model(
+                project, stored, data.labelled, parameters, plots, data.certificate, as_judged, kept
+            )
+    segments, sizes = _segments(data, stored.facts.catalogue_hash)
     if segments:
         log_segments(project, segments, sizes)
-    better = beats_baselines(judgement.churned, judgement.probabilities, judgement.chosen)
-    promoted = better and data.certificate.passed
-    if promoted:
-        promote(project, version)
+    verdict = at_the_gate(project, data, judgement, champion_as_judged(project), costs)
+    promoted = settle(project, version, verdict, signed or Signature("retinue train", data.plan.as_of))
+    progress(Text("writing the model card", "撰写模型说明卡"), 0.92)
+    judged, titles = to_show(data, judgement, segments)
+    facts = card_facts(project, data, judgement, stored, titles, costs, parameters, version, run_id, promoted)
+    log_files(project, run_id, model_card(facts, judged, data.certificate, SEED), CARD)
     progress(Text("done", "完成"), 1.0)
     return Training(
         schedule=data.plan,
         rows=len(data.labelled),
         customers=data.labelled["customer_id"].nunique(),
         features=len(data.features),
-        metrics=judgement.metrics,
+        metrics=dict(judgement.metrics),
         chosen=judgement.chosen,
         version=version,
         run_id=run_id,
         promoted=promoted,
+        verdict=verdict,
         segment_sizes=sizes,
         certificate=data.certificate,
         set_aside=data.set_aside,
         by_customers=data.by_customers,
         when=when,
+    )
+
+
+def _stored(
+    project: Project, data: TrainingData, judgement: Judgement, served: Fitted, when: When | None
+) -> tuple[StoredModel, StoredModel]:
+    """The model to serve, and the one that was judged, which knows no outcome after the test."""
+    facts = _facts_of_model(project, data, judgement)
+    judged = judgement.fitted[judgement.chosen]
+    timing = when.timing if when else None
+    return (
+        StoredModel(facts, served.model, served.calibrator, timing, data.attributes),
+        StoredModel(
+            replace(facts, as_of=data.plan.test.isoformat()), judged.model, judged.calibrator, None, data.attributes
+        ),
     )
 
 
@@ -154,29 +177,7 @@ def _segments(data: TrainingData, catalogue: str) -> tuple[RfmModel | None, dict
     return segments, {str(name): int(size) for name, size in sizes.items()}
 
 
-def _judge(data: TrainingData, progress: Progress) -> _Judgement:
-    """Fit every candidate on the purged cut-offs and measure it, beside the baselines, on the last one."""
-    fit, test = data.fit, data.test
-    step = Text("judging {kinds} on the last cut-off", "在最后一个截止时间评估 {kinds}")
-    progress(step.format(kinds=", ".join(CANDIDATES)), 0.2)
-    fitted = fit_candidates(fit, data.names, SEED)
-    probabilities = {kind: model.probability(test) for kind, model in fitted.items()}
-    probabilities |= baseline_probabilities(fit, test, data.alone)
-    churned = test[LABEL].to_numpy(dtype=np.int64)
-    metrics = {name: evaluate(churned, probability) for name, probability in probabilities.items()}
-    # The choice looks at held-out customers of the fitting cut-offs only, so that the test stays a test.
-    chosen = min(fitted, key=lambda kind: fitted[kind].held_out_log_loss)
-    return _Judgement(churned, probabilities, metrics, chosen)
-
-
-def beats_baselines(churned: NDArray[np.int64], probabilities: Mapping[str, Floats], chosen: str) -> bool:
-    """Whether a model's log-loss on the test is below that of every baseline by more than a standard error."""
-    baselines = [name for name in probabilities if name not in CANDIDATES]
-    gains = (log_loss_gain(churned, probabilities[chosen], probabilities[name]) for name in baselines)
-    return all(gain > error for gain, error in gains)
-
-
-def _facts_of_model(project: Project, data: TrainingData, judgement: _Judgement) -> ModelFacts:
+def _facts_of_model(project: Project, data: TrainingData, judgement: Judgement) -> ModelFacts:
     return ModelFacts(
         kind=judgement.chosen,
         features=tuple(data.names),
@@ -255,7 +256,8 @@ def _judged_rows(
     """The rows of a cut-off with what came true, and the features that rank them without a model."""
     features, horizon = model_features(model, facts), timedelta(days=model.facts.horizon_days)
     if facts.project.churn.kind == "panel":
-        rows = at_cutoffs(labelled_rows(facts, cutoff + horizon), [cutoff])
+        raw = at_cutoffs(labelled_rows(facts, cutoff + horizon), [cutoff])
+        rows = model.encoded(raw).assign(**{LABEL: raw[LABEL]})
         return rows, best_attribute(rows, list(model.facts.features))
     check_outcome_known(facts, cutoff, model.facts.horizon_days)
     return labelled_snapshots(facts, [cutoff], cutoff + horizon, features), kind_of(facts).alone

@@ -18,6 +18,7 @@ from features.sources import Facts, open_facts
 from features.text import Text
 from training.cutoffs import Schedule, schedule
 from training.dataset import (
+    LABEL,
     active_snapshots,
     at_cutoffs,
     check_as_of,
@@ -31,6 +32,7 @@ from training.dataset import (
 from training.durations import TIMED, Durations, durations_of
 from training.kinds.words import outcome_of
 from training.leakage.certify import certify_panel, certify_training
+from training.models.attributes import Attributes
 from training.models.fitting import latest_rows
 from training.models.stored import StoredModel
 from training.panel import best_attribute, end_of_panel, panel_features, split
@@ -51,7 +53,8 @@ class TrainingData:
 
     ``labelled`` are the rows of all cut-offs as known at ``plan.as_of``, to serve; ``fit`` those of the purged cut-offs
     with their labels as known at the test cut-off, and ``test`` the rows of that cut-off, to judge (of a panel without
-    dates: those of other customers, ``by_customers``). ``times`` is None where leaving has no instant. ``alone`` are the features that rank without a model, by the
+    dates: those of other customers, ``by_customers``). ``times`` is None where leaving has no instant;
+    ``attributes`` are those of a panel, whose rows hold them encoded. ``alone`` are the features that rank without a model, by the
     name of the baseline, with the sign. ``present`` is everybody as of today, None without orders. ``certificate`` says
     whether any of it sees the future.
     """
@@ -67,11 +70,17 @@ class TrainingData:
     set_aside: SetAside | None
     by_customers: bool = False
     times: Times | None = None
+    attributes: Attributes | None = None
 
     @property
     def names(self) -> list[str]:
         """The names of the features."""
         return [f.name for f in self.features]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The features whose numbers are codes of texts."""
+        return self.attributes.categories if self.attributes else ()
 
 
 def load_training_data(project: Project, as_of: datetime, seed: int, progress: Progress) -> TrainingData:
@@ -112,26 +121,31 @@ def _from_facts(facts: Facts, as_of: datetime, progress: Progress) -> TrainingDa
 
 
 def _from_panel(facts: Facts, as_of: datetime, seed: int) -> TrainingData:
-    features = panel_features(facts)
+    everything = panel_features(facts)
     parts = split(facts, as_of, seed)
     for rows in (parts.labelled, parts.fit, parts.test):
         check_enough(rows, outcome_of(facts.project.churn))
-    names = [f.name for f in features]
+    attributes = Attributes.learn(parts.labelled[[f.name for f in everything]])
+    features = tuple(f for f in everything if f.name in attributes.names)
     certificate = certify_panel(parts.plan, features, parts.labelled)
-    alone = best_attribute(parts.fit, names)
-    set_aside = keep_set_aside(facts)
+    labelled, fit, test = (_encoded(attributes, rows) for rows in (parts.labelled, parts.fit, parts.test))
     return TrainingData(
-        parts.plan,
-        features,
-        parts.labelled,
-        parts.fit,
-        parts.test,
-        alone,
-        None,
-        certificate,
-        set_aside,
-        parts.by_customers,
+        plan=parts.plan,
+        features=features,
+        labelled=labelled,
+        fit=fit,
+        test=test,
+        alone=best_attribute(fit, [name for name in attributes.names if name not in attributes.levels]),
+        present=None,
+        certificate=certificate,
+        set_aside=keep_set_aside(facts),
+        by_customers=parts.by_customers,
+        attributes=attributes,
     )
+
+
+def _encoded(attributes: Attributes, rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([rows[["customer_id", "as_of", LABEL]], attributes.encode(rows)], axis=1)
 
 
 def end_of_knowledge(facts: Facts) -> datetime | None:

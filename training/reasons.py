@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from features.catalogue import Feature
 from features.text import LANGUAGES, Language, Text
+from training.models.attributes import Attributes
 from training.models.churn import ChurnModel
 from training.reason_groups import GROUPS, Group
+from training.reason_groups.attributes import attribute_groups
 
 Floats = NDArray[np.float64]
 
@@ -52,14 +54,22 @@ class _Chosen:
     weight: Floats
 
 
-def explain(model: ChurnModel, frame: pd.DataFrame, currency: str, own: Sequence[Feature] = ()) -> pa.Array:
+def explain(
+    model: ChurnModel,
+    frame: pd.DataFrame,
+    currency: str,
+    own: Sequence[Feature] = (),
+    attributes: Attributes | None = None,
+) -> pa.Array:
     """The reasons of each row, strongest first among those that raise the risk, then among those that lower it.
 
-    ``own`` are the project's own features, told by their meaning and value.
+    ``own`` are the project's own features, told by their meaning and value; ``attributes`` those of a ready-made panel,
+    which ``frame`` holds encoded.
     Returns one list a row of {feature, family, direction, weight, en, zh}; ``weight`` is in log-odds, ``feature`` the
     strongest of its group.
     """
-    groups = [g for g in (*GROUPS, *map(_own_group, own)) if set(g.features) & set(model.features)]
+    known = attribute_groups(attributes) if attributes else (*GROUPS, *map(_own_group, own))
+    groups = [g for g in known if set(g.features) & set(model.features)]
     starts = range(0, max(1, len(frame)), BLOCK_ROWS)
     return pa.concat_arrays([_explain(model, frame.iloc[i : i + BLOCK_ROWS], groups, currency) for i in starts])
 
@@ -155,6 +165,7 @@ def _case(group: Group, language: Language, currency: str, columns: set[str]) ->
 
 
 _ROW = "row_of_frame"
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _PLACEHOLDER = re.compile(r"{([^{}:]+):(\w+)}")
 
 
@@ -164,8 +175,9 @@ def _and_known(when: str, text: Text) -> str:
 
 
 def _columns_of(when: str, text: Text) -> set[str]:
-    words = re.findall(r"[a-z]\w*", when + " " + " ".join(inner for inner, _ in _PLACEHOLDER.findall(text.en)))
-    return set(words) - {"greatest", "least"}
+    sql = when + " " + " ".join(inner for inner, _ in _PLACEHOLDER.findall(text.en))
+    names = {name.replace('""', '"') for name in _QUOTED.findall(sql)}
+    return names | set(re.findall(r"[a-z]\w*", _QUOTED.sub("", sql))) - {"greatest", "least", "isnan"}
 
 
 def _sentence_sql(text: Text, language: Language, currency: str) -> str:
@@ -207,4 +219,11 @@ def _decimal(sql: str, _: Language, __: str) -> str:
     return f"printf('%.1f', round(({sql})::DOUBLE, 1) + 0)"  # + 0: a rounded -0.0 has no sign
 
 
-_UNITS = {"days": _days, "count": _count, "money": _money, "percent": _percent, "decimal": _decimal}
+def _number(sql: str, _: Language, __: str) -> str:
+    """As people write it: whole numbers without decimals, others with two."""
+    return (
+        f"CASE WHEN ({sql}) = round({sql}) THEN format('{{:,}}', ({sql})::BIGINT) ELSE format('{{:,.2f}}', {sql}) END"
+    )
+
+
+_UNITS = {"days": _days, "count": _count, "money": _money, "percent": _percent, "decimal": _decimal, "number": _number}

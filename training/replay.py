@@ -23,7 +23,6 @@ from features.own_features import own_features
 from features.project import Project
 from features.text import Text
 from features.writing import atomic_file
-from training.dataset import RECENCY
 from training.ledger import Scoring, append, ledger_file, read_ledger, scoring_at, writing
 from training.reasons import REASONS_TYPE, explain
 from training.run_marks import code_version
@@ -41,6 +40,7 @@ SERVED = {
     "churn_probability_high": "served_high",
 }
 """Columns of the scores that are kept beside the features, and what they are called there."""
+ABSTAINED = "abstained_because"
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class Risk:
 class Replay:
     """What was served of one customer, and what the kept row and version give now.
 
-    Both are None for a customer without a probability: without a purchase, or silent for longer than
-    ``active_within_days``. ``reasons`` are those of `training.reasons.explain`, strongest first.
+    Both are None for a customer without a probability; ``abstained`` then says why. ``reasons`` are those of `training.reasons.explain`, strongest first.
     """
 
     customer_id: str
@@ -73,8 +72,7 @@ class Replay:
     served: Risk | None
     computed: Risk | None
     reasons: Sequence[Mapping[str, Any]]
-    days_since_last_purchase: float | None
-    active_within_days: int
+    abstained: Text | None
     horizon_days: int
 
     @property
@@ -94,7 +92,8 @@ def keep_snapshot(project: Project, run_id: str, frame: pd.DataFrame, scores: pa
     if not customers.equals(scores["customer_id"].combine_chunks()):
         raise ValueError("features and scores are not of the same customers in the same order")
     columns = {"customer_id": customers} | {name: pa.array(frame[name], from_pandas=True) for name in numbers}
-    table = pa.table(columns | {kept_name: scores[name] for name, kept_name in SERVED.items()})
+    served = {kept_name: scores[name] for name, kept_name in SERVED.items()}
+    table = pa.table(columns | served | {ABSTAINED: scores[ABSTAINED]})
     file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
     with atomic_file(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -172,20 +171,20 @@ def replay(project: Project, customer_id: str, instant: datetime) -> Replay:
             then=scoring.model_run_id,
         )
     facts = champion.stored.facts
-    days = float(row[RECENCY].iloc[0])
-    active = days <= facts.active_within_days  # not where it is missing
+    because = row[ABSTAINED].iloc[0]
+    abstained = Text(**because) if because else None
     reasons: list[Mapping[str, Any]] = []
-    if active:
-        told = explain(champion.stored.model, row, project.project.currency, own_features(project))
+    if abstained is None:
+        own, attributes = own_features(project), champion.stored.attributes
+        told = explain(champion.stored.model, row, project.project.currency, own, attributes)
         reasons = told.cast(REASONS_TYPE).to_pylist()[0]
     return Replay(
         customer_id=customer_id,
         scoring=scoring,
         served=_served(row),
-        computed=_computed(champion, row) if active else None,
+        computed=None if abstained else _computed(champion, row),
         reasons=reasons,
-        days_since_last_purchase=None if np.isnan(days) else days,
-        active_within_days=facts.active_within_days,
+        abstained=abstained,
         horizon_days=facts.horizon_days,
     )
 

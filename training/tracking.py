@@ -5,7 +5,7 @@ promotes nothing. ``challenger`` is the version registered last, ``previous`` th
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -175,6 +175,15 @@ def _log_certificate(certificate: Certificate) -> None:
     mlflow.log_dict(certificate.as_json(), "leakage.json")
     for language in LANGUAGES:
         mlflow.log_text(markdown(certificate, language), "leakage.md" if language == "en" else f"leakage.{language}.md")
+
+
+def log_files(project: Project, run_id: str, files: Mapping[str, str | bytes], folder: str) -> None:
+    """Keep files, given by name, in a folder of a run."""
+    with tracking(project) as client, tempfile.TemporaryDirectory(prefix="retinue-") as place:
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            (Path(place) / name).write_bytes(data)
+        client.log_artifacts(run_id, place, folder)
 
 
 def log_segments(project: Project, segments: RfmModel, sizes: dict[str, int]) -> str:

@@ -86,13 +86,9 @@ def print_replay(project: Project, result: "Replay", instant: datetime) -> None:
 
 def _served(result: "Replay") -> Text:
     if result.served is None:
-        if result.days_since_last_purchase is None:
-            return Text("No probability was served: there was no purchase yet.", "未提供概率：当时还没有购买。")
-        return Text(
-            "No probability was served: silent for {days:.0f} days, longer than the {active} days within which a customer"
-            " counts as active.",
-            "未提供概率：已沉默 {days:.0f} 天，超过活跃客户的 {active} 天界限。",
-        ).format(days=result.days_since_last_purchase, active=result.active_within_days)
+        return Text("No probability was served. {why}", "未提供概率。{why}").format(
+            why=result.abstained or Text("", "")
+        )
     return Text(
         "Served: {probability:.1%} (95 % interval {low:.1%}–{high:.1%}) that it leaves within {days} days.",
         "当时提供：{days} 天内流失的概率 {probability:.1%}（95% 区间 {low:.1%}–{high:.1%}）。",

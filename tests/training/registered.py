@@ -15,7 +15,7 @@ from tests.training.companies import FEATURES, utc
 from training.comparison import judged_table
 from training.dataset import LABEL, labelled_snapshots
 from training.evaluation.metrics import evaluate
-from training.gate import Difference, Judged, Verdict
+from training.gate import Difference, JudgedRows, Verdict
 from training.models.calibration import Calibrator
 from training.models.churn import LogisticChurn
 from training.models.rfm import RfmModel, fit_rfm
@@ -58,8 +58,8 @@ def fitted(project: Project, as_of: datetime, features: tuple[str, ...] = FEATUR
     return StoredModel(facts_of_model, model, calibrator), test
 
 
-def judged(test: pd.DataFrame) -> Judged:
-    return Judged(
+def judged(test: pd.DataFrame) -> JudgedRows:
+    return JudgedRows(
         test["customer_id"].to_numpy(dtype=object),
         test["as_of"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]"),
         test[LABEL].to_numpy(dtype=np.int64),

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.training.companies import FEATURES, learnable
 from training.evaluation.metrics import calibration_error
-from training.gate import Difference, Judged, Money, Verdict, decide, earned
+from training.gate import Difference, JudgedRows, Money, Verdict, decide, earned
 from training.models.churn import XGBOOST_PARAMETERS
 
 Floats = NDArray[np.float64]
@@ -19,10 +19,10 @@ Floats = NDArray[np.float64]
 CALL = Money(contact_cost=10.0, effect=0.1, currency="EUR")
 
 
-def judged(churned: NDArray[np.int64], value: float | Floats = 500.0, rows_each: int = 1) -> Judged:
+def judged(churned: NDArray[np.int64], value: float | Floats = 500.0, rows_each: int = 1) -> JudgedRows:
     """Rows of customers who have so many rows each, one at each cut-off."""
     count = len(churned)
-    return Judged(
+    return JudgedRows(
         customers=np.array([f"C{i // rows_each}" for i in range(count)], dtype=object),
         cutoffs=np.array([f"2025-0{1 + i % rows_each}-01" for i in range(count)], dtype="datetime64[us]"),
         churned=churned,
@@ -172,7 +172,7 @@ def test_class_reweighting_without_recalibration_ranks_as_well_and_is_refused(ha
     churned = tested["churned"].to_numpy(dtype=np.int64)
     assert roc_auc_score(churned, weighted) == pytest.approx(roc_auc_score(churned, plain), abs=0.01)
 
-    rows = Judged(
+    rows = JudgedRows(
         tested["customer_id"].to_numpy(dtype=object),
         tested["as_of"].to_numpy(dtype="datetime64[us]"),
         churned,
@@ -218,7 +218,7 @@ def test_money_against_the_champion_is_the_difference_of_what_each_earns(seed: i
 def test_rows_that_do_not_fit_together_are_refused(customers: int, value: list[float]) -> None:
     count = len(value)
     with pytest.raises(ValueError, match="row"):
-        Judged(
+        JudgedRows(
             np.array(["A"] * customers, dtype=object),
             np.array(["2025-01-01"] * count, dtype="datetime64[us]"),
             np.zeros(count, dtype=np.int64),

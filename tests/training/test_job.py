@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
-from sklearn.metrics import log_loss
 
 from features.errors import AsOfError, ModelError, NotEnoughDataError
 from features.project import Project
@@ -24,7 +22,7 @@ from features.sources import open_facts
 from features.text import Text
 from tests.training.companies import company, shop, shop_orders, turned_round, utc
 from training.dataset import LEAST_CUSTOMERS
-from training.job import Training, beats_baselines, evaluate_champion, train
+from training.job import Training, evaluate_champion, train
 from training.loading import model_features
 from training.tracking import champion_churn, champion_segments, tracking
 
@@ -249,22 +247,6 @@ def test_a_model_that_is_no_better_than_a_baseline_is_recorded_but_does_not_serv
         champion_churn(project)
     assert "no version with the alias champion" in refused.value.text.en
     assert "没有带 champion 别名的版本" in refused.value.text.zh
-
-
-def test_the_gate_wants_more_than_a_standard_error_below_the_base_rate_and_recency() -> None:
-    churned = np.array([1, 0, 0, 0] * 50)
-    sure, level = np.where(churned == 1, 0.8, 0.1), np.full(200, 0.25)
-    hardly = level.copy()
-    hardly[:5] += (0.02, -0.02, -0.02, -0.02, -0.018)  # right about four customers, wrong about a fifth
-
-    def promoted(model: NDArray[np.float64], recency: NDArray[np.float64]) -> bool:
-        return beats_baselines(churned, {"xgboost": model, "base_rate": level, "recency": recency}, "xgboost")
-
-    assert promoted(sure, level)
-    assert not promoted(level, level)
-    assert not promoted(sure, np.where(churned == 1, 0.9, 0.05))
-    assert log_loss(churned, hardly) < log_loss(churned, level)
-    assert not promoted(hardly, level)
 
 
 def test_the_champion_is_judged_on_what_came_after_its_knowledge(project: Project, training: Training) -> None:

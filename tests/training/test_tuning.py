@@ -13,7 +13,7 @@ import pytest
 from features.errors import StorageError
 from tests.training.companies import FEATURES, learnable
 from training.models.churn import LOGISTIC_PARAMETERS, XGBOOST_PARAMETERS
-from training.models.fitting import churned_of, folds_of, held_out_rows, _regression, _trees
+from training.models.fitting import _regression, _trees, churned_of, folds_of, held_out_rows
 from training.models.fold_runs import log_losses
 from training.models.row_weights import recency_weights
 from training.models.search_space import SPACES, Kind

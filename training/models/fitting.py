@@ -191,6 +191,7 @@ def folds_of(frame: pd.DataFrame) -> list[tuple[Rows, Rows]]:
 
 
 def held_out_rows(folds: list[tuple[Rows, Rows]]) -> Rows:
+    """The row numbers that all folds hold out, one fold after the other."""
     return np.concatenate([out for _, out in folds])
 
 
@@ -202,4 +203,5 @@ def latest_rows(frame: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def churned_of(frame: pd.DataFrame) -> Floats:
+    """The outcomes of a labelled frame as floats, shape (rows,)."""
     return frame[LABEL].to_numpy(dtype=np.float64)

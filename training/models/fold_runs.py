@@ -52,7 +52,9 @@ class FoldTask:
         every_weight = recency_weights(self.frame, parameters["half_life_days"])
         weight = None if every_weight is None else every_weight[fit]
         if self.kind == "logistic":
-            model = LogisticChurn.fit(self.frame.iloc[fit], self.churned[fit], self.features, chosen=chosen, weight=weight)
+            model = LogisticChurn.fit(
+                self.frame.iloc[fit], self.churned[fit], self.features, chosen=chosen, weight=weight
+            )
             margin = model.log_odds(self.frame.iloc[out])
             return FoldRun(np.array([log_losses(margin, self.churned[out]).mean()]), lambda _: margin)
         values = self.frame[self.features]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from features.errors import ModelError
 from features.text import Text
+from training.kinds import KINDS as CHURN_KINDS
+from training.models.attributes import Attributes
 from training.models.calibration import Calibrator
 from training.models.churn import KINDS, ChurnModel
 from training.models.timing.fit import Timing, load_timing, save_timing
@@ -41,16 +43,33 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model, its calibrator and what it is for; and, where leaving has an instant, a model of when."""
+    """A model, its calibrator and what it is for; where leaving has an instant, a model of when; for a panel, its columns.
+
+    Frames are snapshots, or the panel's attributes as `encoded` makes them: float64, NaN where missing.
+    """
 
     facts: ModelFacts
     model: ChurnModel
     calibrator: Calibrator
     timing: Timing | None = None
+    attributes: Attributes | None = None
 
     def probability(self, frame: pd.DataFrame) -> Floats:
         """Calibrated probability of leaving, shape (rows,). ``frame`` holds the feature columns."""
         return self.calibrator.probability(self.model.log_odds(frame))
+
+    def encoded(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """customer_id, as_of and the numbers of a panel's raw attributes. Raises FactsError: a column is missing."""
+        if self.attributes is None:
+            return frame
+        return pd.concat([frame[["customer_id", "as_of"]], self.attributes.encode(frame)], axis=1)
+
+    def can_be_lost(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Marks the customers of whom the model can tell a risk; of a panel, all."""
+        kind = CHURN_KINDS.get(self.facts.churn_kind)
+        if kind is None:
+            return np.ones(len(frame), dtype=bool)
+        return kind.at_risk(frame, self.facts.horizon_days, self.facts.active_within_days)
 
 
 def save_model(stored: StoredModel, frame: pd.DataFrame, directory: Path) -> None:
@@ -64,6 +83,8 @@ def save_model(stored: StoredModel, frame: pd.DataFrame, directory: Path) -> Non
             "probabilities": stored.probability(golden).tolist(),
         },
     }
+    if stored.attributes:
+        document["attributes"] = stored.attributes.as_dict()
     stored.model.save(directory)
     if stored.timing:
         (directory / TIMING).mkdir()
@@ -83,7 +104,9 @@ def load_model(directory: Path) -> StoredModel:
             **{**document["calibrator"], "resamples": tuple((a, b) for a, b in document["calibrator"]["resamples"])}
         )
         timing = load_timing(directory / TIMING) if (directory / TIMING).is_dir() else None
-        stored = StoredModel(facts, KINDS[facts.kind].load(directory, facts.features), calibrator, timing)
+        attributes = Attributes.from_dict(document["attributes"]) if "attributes" in document else None
+        model = KINDS[facts.kind].load(directory, facts.features)
+        stored = StoredModel(facts, model, calibrator, timing, attributes)
         difference = _golden_difference(stored, document["golden"])
     except (OSError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise ModelError(

@@ -8,10 +8,10 @@ from training.kinds.silence import ALONE
 from training.models.fitting import (
     CANDIDATES,
     Fitted,
-    folds_of,
     baseline_probabilities,
     fit_binned,
     fit_candidates,
+    folds_of,
     latest_rows,
     parameters_of,
 )
