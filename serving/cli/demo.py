@@ -9,7 +9,7 @@ import typer
 from features.errors import NotFoundError, nearest
 from features.project import load_project
 from features.text import Text
-from serving.cli.output import LANGUAGE, QuietOption, heading, here, progress_bar, read_as_of, say
+from serving.cli.output import LANGUAGE, QuietOption, heading, here, progress_bar, read_as_of, say, signature
 from serving.cli.scoring import print_scoring
 from serving.cli.serve import DEFAULT_PORT, PortOption
 from serving.cli.training import print_training
@@ -46,6 +46,8 @@ def demo(
     from features.sources import open_facts
     from serving.batch import score
     from serving.cli.facts import print_report
+    from serving.decisions.judging import judging_costs
+    from serving.decisions.playbook import load_playbook
     from serving.demo import DEMOS, prepare
     from serving.server import serve_project
     from training.job import train
@@ -68,7 +70,7 @@ def demo(
         report = check(facts, now=datetime.now(UTC))
     print_report(report)
     with progress_bar(quiet) as progress:
-        training = train(project, as_of, progress)
+        training = train(project, as_of, progress, judging_costs(project, load_playbook(project)), signature())
     print_training(project, training)
     with progress_bar(quiet) as progress:
         scoring = score(project, as_of, folder / "scores", lambda: datetime.now(UTC), progress)

@@ -1,9 +1,7 @@
 """``retinue models``: which versions there are, how good they are, which one serves, and what served when."""
 
-import getpass
-import socket
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +12,12 @@ import typer
 from features.errors import ModelError
 from features.project import Project, load_project
 from features.text import Text
-from serving.cli.output import ProjectOption, heading, here, say, table
+from serving.cli.output import ProjectOption, heading, here, say, signature, table
 from serving.cli.training import MODEL_NAMES
 
 if TYPE_CHECKING:  # the libraries behind MLflow load slowly; --help must not wait for them
     from training.comparison import Compared, Paired
     from training.ledger import Entry, Promotion, Record
-    from training.registry import Signature
 
 NAME = "models"
 HELP = Text(
@@ -166,14 +163,14 @@ def promote(
             )
         )
     settings = load_project(project)
-    _say_promoted(promote_version(settings, version, _signature(), reason if force else None))
+    _say_promoted(promote_version(settings, version, signature(), reason if force else None))
 
 
 def rollback(project: ProjectOption = Path(".")) -> None:
     """Return to the version that served before."""
     from training.registry import roll_back
 
-    _say_promoted(roll_back(load_project(project), _signature()))
+    _say_promoted(roll_back(load_project(project), signature()))
 
 
 def ledger(project: ProjectOption = Path(".")) -> None:
@@ -224,14 +221,8 @@ def _noticed(project: Path) -> Project:
     from training.registry import notice
 
     settings = load_project(project)
-    notice(settings, _signature())
+    notice(settings, signature())
     return settings
-
-
-def _signature() -> "Signature":
-    from training.registry import Signature
-
-    return Signature(f"{getpass.getuser()}@{socket.gethostname()}", datetime.now(UTC))
 
 
 def _say_promoted(promotion: "Promotion") -> None:

@@ -1,9 +1,11 @@
 """How the command line speaks: in the reader's language, with tables, and with a bar for long work."""
 
+import getpass
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +30,7 @@ from features.text import Language, Text, language_of_environment
 
 if TYPE_CHECKING:  # the libraries behind the facts load slowly; --help must not wait for them
     from features.rejects_files import SetAside
+    from training.registry import Signature
 
 LANGUAGE: Language = language_of_environment()
 
@@ -136,3 +139,10 @@ def read_as_of(value: str, project: Project) -> datetime:
             value=value,
         ) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=project.timezone)
+
+
+def signature() -> "Signature":
+    """Who gives the command, and when: what the ledger keeps beside a promotion."""
+    from training.registry import Signature
+
+    return Signature(f"{getpass.getuser()}@{socket.gethostname()}", datetime.now(UTC))

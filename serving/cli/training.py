@@ -19,6 +19,7 @@ from serving.cli.output import (
     read_as_of,
     say,
     say_set_aside,
+    signature,
     table,
 )
 
@@ -72,12 +73,15 @@ BACKTEST_HELP = Text(
 
 def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
     """Train, judge, record and promote."""
+    from serving.decisions.judging import judging_costs
+    from serving.decisions.playbook import load_playbook
     from training.job import train as run_training
 
     settings = load_project(project)
     instant = read_as_of(as_of, settings) if as_of is not None else _end_of_facts(settings)
+    playbook = load_playbook(settings)
     with progress_bar(quiet) as progress:
-        result = run_training(settings, instant, progress)
+        result = run_training(settings, instant, progress, judging_costs(settings, playbook), signature())
     say_set_aside(result.set_aside)
     print_segments(result)
     print_training(settings, result)
@@ -286,23 +290,22 @@ def print_segments(result: "Training") -> None:
 
 def _verdict(result: "Training") -> Text:
     values = {"model": MODEL_NAMES[result.chosen], "version": result.version, "run": result.run_id}
+    reasons = Text(" ".join(r.en for r in result.verdict.reasons), "".join(r.zh for r in result.verdict.reasons))
     if result.promoted:
         return Text(
-            "Version {version} ({model}) serves from now on; MLflow run {run}.",
-            "版本 {version}（{model}）现已启用；MLflow 运行 {run}。",
-        ).format(**values)
+            "Version {version} ({model}) serves from now on. {why} MLflow run {run} holds the model card.",
+            "版本 {version}（{model}）现已启用。{why}模型说明卡见 MLflow 运行 {run}。",
+        ).format(**values, why=reasons)
     if not result.certificate.passed:
         from training.leakage.certify import refusal
 
-        return Text(
-            "Version {version} ({model}) was recorded but does not serve: {why} MLflow run {run}.",
-            "版本 {version}（{model}）已记录但未启用：{why}MLflow 运行 {run}。",
-        ).format(**values, why=refusal(result.certificate))
+        reasons = refusal(result.certificate)
     return Text(
-        "Version {version} ({model}) was recorded but does not serve: on the test it is no better than a baseline (log-loss)."
-        " MLflow run {run}.",
-        "版本 {version}（{model}）已记录但未启用：在测试中不优于基线（对数损失）。MLflow 运行 {run}。",
-    ).format(**values)
+        "Version {version} ({model}) was recorded but does not serve: {why} MLflow run {run} holds the model card;"
+        " 'retinue models promote {version} --force --reason …' lets it serve all the same.",
+        "版本 {version}（{model}）已记录但未启用：{why}模型说明卡见 MLflow 运行 {run}；"
+        "可用“retinue models promote {version} --force --reason …”强制启用。",
+    ).format(**values, why=reasons)
 
 
 def print_metrics(metrics: "dict[str, Metrics]") -> None:
