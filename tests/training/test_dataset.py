@@ -175,7 +175,7 @@ def test_the_time_of_the_year_and_spend_told_twice_are_known_but_not_learnt_from
 
 def stored_model(features: tuple[str, ...], fingerprint: str) -> StoredModel:
     facts = ModelFacts("logistic", features, fingerprint, "2025-03-01T00:00:00+00:00", 30, 60, {})
-    return StoredModel(facts, LogisticChurn(features, {}), Calibrator(1.0, 0.0, ()))
+    return StoredModel(facts, LogisticChurn(features, {}), Calibrator.line(1.0, 0.0))
 
 
 def test_a_model_gets_its_own_features_in_its_own_order_or_is_refused(tmp_path: Path) -> None:

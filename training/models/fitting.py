@@ -178,7 +178,7 @@ def _probability(model: LogisticChurn, frame: pd.DataFrame) -> Floats:
 def _calibrated(trained: _Trained[ChurnModel], frame: pd.DataFrame, seed: int) -> Fitted:
     rows = frame.iloc[held_out_rows(folds_of(frame))]
     churned = churned_of(rows).astype(np.int64)
-    calibrator = Calibrator.fit(trained.held_out, churned, seed, rows["customer_id"])
+    calibrator = Calibrator.fit(trained.held_out, churned, seed, rows["customer_id"], rows["as_of"])
     loss = float(log_loss(churned, calibrator.probability(trained.held_out)))
     return Fitted(trained.model, calibrator, loss, trained.rounds)
 

@@ -77,7 +77,7 @@ def save_model(stored: StoredModel, frame: pd.DataFrame, directory: Path) -> Non
     golden = frame[list(stored.facts.features)].head(GOLDEN_ROWS)
     document = {
         "facts": asdict(stored.facts),
-        "calibrator": asdict(stored.calibrator),
+        "calibrator": stored.calibrator.to_document(),
         "golden": {
             "rows": [[None if np.isnan(v) else v for v in row] for row in golden.to_numpy(dtype=np.float64).tolist()],
             "probabilities": stored.probability(golden).tolist(),
@@ -100,9 +100,7 @@ def load_model(directory: Path) -> StoredModel:
     try:
         document: dict[str, Any] = json.loads((directory / "model.json").read_text(encoding="utf-8"))
         facts = ModelFacts(**{**document["facts"], "features": tuple(document["facts"]["features"])})
-        calibrator = Calibrator(
-            **{**document["calibrator"], "resamples": tuple((a, b) for a, b in document["calibrator"]["resamples"])}
-        )
+        calibrator = Calibrator.from_document(document["calibrator"])
         timing = load_timing(directory / TIMING) if (directory / TIMING).is_dir() else None
         attributes = Attributes.from_dict(document["attributes"]) if "attributes" in document else None
         model = KINDS[facts.kind].load(directory, facts.features)

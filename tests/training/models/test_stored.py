@@ -27,7 +27,7 @@ def stored_model(kind: str, rounds: int = 20) -> StoredModel:
     regression = LogisticChurn.fit(ROWS, churned, FEATURES)
     models: dict[str, ChurnModel] = {"xgboost": trees, "logistic": regression, "blend": BlendChurn(trees, regression)}
     facts = ModelFacts(kind, FEATURES, "abc", "2025-05-01T00:00:00+00:00", 30, 60, {kind: {"auc": 0.75}})
-    return StoredModel(facts, models[kind], Calibrator(0.9, 0.1, ((0.8, 0.1), (1.0, 0.2))))
+    return StoredModel(facts, models[kind], Calibrator.line(0.9, 0.1, 0.2))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_model_that_predicts_otherwise_than_it_did_is_refused(kind: str, saved
 
 @EVERY_KIND
 def test_a_tampered_calibrator_is_refused(kind: str, saved: Path) -> None:
-    edit(saved / "model.json", lambda d: d["calibrator"].update(offset=0.2))
+    edit(saved / "model.json", lambda d: d["calibrator"].update(heights=[-0.7, 1.1]))
     assert "golden predictions" in refusal(saved).text.en
 
 
