@@ -23,6 +23,7 @@ from training.models.churn import (
     XGBoostChurn,
     boost_until_flat,
 )
+from training.models.purchase_churn import PurchaseChurn
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -67,32 +68,60 @@ def fit_logistic(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fit
     return _calibrated(_regression(frame, features), frame, seed)
 
 
+def fit_purchases(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
+    """Purchase models with a calibrator from held-out customers at the latest cut-offs.
+
+    Raises ValueError: the features do not hold what they need.
+    """
+    return _calibrated(_purchases(frame, features), frame, seed)
+
+
 def fit_blend(frame: pd.DataFrame, features: Sequence[str], seed: int) -> Fitted:
-    """The mean of both, with a calibrator of its own."""
-    return _calibrated(_blend(_trees(frame, features, seed), _regression(frame, features)), frame, seed)
+    """The mean of all that can be fitted on these features, with a calibrator of its own."""
+    purchases = _purchases(frame, features) if PurchaseChurn.can_use(features) else None
+    return _calibrated(_blend(_trees(frame, features, seed), _regression(frame, features), purchases), frame, seed)
 
 
 CANDIDATES: dict[str, Callable[[pd.DataFrame, Sequence[str], int], Fitted]] = {
     "xgboost": fit_xgboost,
     "logistic": fit_logistic,
+    "purchases": fit_purchases,
     "blend": fit_blend,
 }
 
 
 def fit_candidates(frame: pd.DataFrame, features: Sequence[str], seed: int) -> dict[str, Fitted]:
-    """Every candidate as `CANDIDATES` fits it, without fitting twice what two of them share."""
+    """Every candidate as `CANDIDATES` fits it, without fitting twice what two of them share.
+
+    Purchase models are left out where the features do not hold what they need.
+    """
     trees, regression = _trees(frame, features, seed), _regression(frame, features)
-    blend = _blend(trees, regression)
+    purchases = _purchases(frame, features) if PurchaseChurn.can_use(features) else None
+    blend = _blend(trees, regression, purchases)
     trained: dict[str, _Trained[ChurnModel]] = {"xgboost": trees, "logistic": regression, "blend": blend}
-    return {kind: _calibrated(trained[kind], frame, seed) for kind in CANDIDATES}
+    if purchases is not None:
+        trained["purchases"] = purchases
+    return {kind: _calibrated(trained[kind], frame, seed) for kind in CANDIDATES if kind in trained}
 
 
 def parameters_of(kind: str, fitted: Fitted) -> dict[str, object]:
-    """What a candidate was fitted with: that of the trees, that of the regression, or both for their mean."""
+    """What a candidate was fitted with; that of the mean is what its parts were fitted with."""
     trees = {**XGBOOST_PARAMETERS, "rounds": fitted.rounds}
     regression = {f"logistic_{name}": value for name, value in LOGISTIC_PARAMETERS.items()}
-    of_kind: dict[str, dict[str, object]] = {"xgboost": trees, "logistic": {**regression}, "blend": trees | regression}
-    return of_kind[kind]
+    of_kind: dict[str, dict[str, object]] = {
+        "xgboost": trees,
+        "logistic": {**regression},
+        "purchases": {},
+        "blend": trees | regression,
+    }
+    model = fitted.model
+    parts = model.parts if isinstance(model, BlendChurn) else (model,)
+    return of_kind[kind] | {
+        f"purchases_{name}": value
+        for part in parts
+        if isinstance(part, PurchaseChurn)
+        for name, value in part.estimates().items()
+    }
 
 
 def _trees(frame: pd.DataFrame, features: Sequence[str], seed: int) -> _Trained[XGBoostChurn]:
@@ -121,19 +150,37 @@ def _regression(frame: pd.DataFrame, features: Sequence[str]) -> _Trained[Logist
     return _Trained(LogisticChurn.fit(frame, churned, features), np.concatenate(held_out))
 
 
-def _blend(trees: _Trained[XGBoostChurn], regression: _Trained[LogisticChurn]) -> _Trained[BlendChurn]:
-    model = BlendChurn(trees.model, regression.model)
-    return _Trained(model, (trees.held_out + regression.held_out) / 2, trees.rounds)
+def _purchases(frame: pd.DataFrame, features: Sequence[str]) -> _Trained[PurchaseChurn]:
+    churned = _churned(frame)
+    held_out = [
+        PurchaseChurn.fit(frame.iloc[fit], churned[fit], features).log_odds(frame.iloc[out])
+        for fit, out in _folds(frame)
+    ]
+    return _Trained(PurchaseChurn.fit(frame, churned, features), np.concatenate(held_out))
+
+
+def _blend(
+    trees: _Trained[XGBoostChurn], regression: _Trained[LogisticChurn], purchases: _Trained[PurchaseChurn] | None
+) -> _Trained[BlendChurn]:
+    model = BlendChurn(trees.model, regression.model, purchases.model if purchases else None)
+    parts = [trees.held_out, regression.held_out, *([purchases.held_out] if purchases else [])]
+    return _Trained(model, np.asarray(np.mean(parts, axis=0)), trees.rounds)
 
 
 def baseline_probabilities(frame: pd.DataFrame, test: pd.DataFrame) -> dict[str, Floats]:
-    """What needs no model: the base rate of the latest cut-offs, recency alone, number of purchases alone."""
+    """What needs no model: the base rate of the latest cut-offs, and what one feature alone says.
+
+    Recency, number of purchases, and the own rhythm: the silence now against the customer's own mean gap. A baseline
+    whose feature the frame has not is left out.
+    """
     latest = frame[latest_rows(frame)]
     churned = _churned(latest)
     rate = float(churned.mean())
-    alone = {"recency": RECENCY, "number_of_purchases": "purchase_days_total"}
+    alone = {"recency": RECENCY, "number_of_purchases": "purchase_days_total", "own_rhythm": "current_gap_ratio"}
     return {"base_rate": np.full(len(test), rate)} | {
-        name: _probability(LogisticChurn.fit(latest, churned, [column]), test) for name, column in alone.items()
+        name: _probability(LogisticChurn.fit(latest, churned, [column]), test)
+        for name, column in alone.items()
+        if column in frame
     }
 
 
