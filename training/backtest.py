@@ -31,7 +31,7 @@ from training.dataset import (
 )
 from training.evaluation.metrics import Metrics, evaluate
 from training.kinds.words import outcome_of
-from training.models.fitting import baseline_probabilities, fit_candidates, latest_rows
+from training.models.fitting import Settings, baseline_probabilities, fit_candidates, latest_rows
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +89,7 @@ def backtest(project: Project, as_of: datetime, seed: int, tests: int = TESTS, p
         progress(Text("features at {n} cut-offs", "计算 {n} 个截止时间的特征").format(n=len(cutoffs)), 0.05)
         active = active_snapshots(facts, cutoffs, features)
         names, outcome = [f.name for f in features], outcome_of(project.churn)
+        settings = Settings(of_silence=kind.name == "silence")
         held, rows, probabilities, skipped = [], [], [], {}
         for number, plan in enumerate(plans):
             step = Text("training as of {day:%Y-%m-%d}", "以 {day:%Y-%m-%d} 为时点训练").format(day=plan.test)
@@ -101,7 +102,7 @@ def backtest(project: Project, as_of: datetime, seed: int, tests: int = TESTS, p
             except NotEnoughDataError as error:
                 skipped[plan.test] = error.text
                 continue
-            fitted = fit_candidates(fit, names, seed)
+            fitted = fit_candidates(fit, names, seed, settings)
             said = {name: model.probability(test) for name, model in fitted.items()}
             chosen = min(fitted, key=lambda name: fitted[name].held_out_log_loss)
             naive = baseline_probabilities(fit, test, kind.alone)

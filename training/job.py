@@ -38,7 +38,7 @@ from training.gate import Verdict
 from training.judgement import USUAL_COSTS, Judgement, at_the_gate, card_facts, judge, judged_rows, to_show
 from training.kinds.words import outcome_of
 from training.loading import TrainingData, load_training_data, model_features
-from training.models.fitting import CANDIDATES, Fitted, parameters_of
+from training.models.fitting import CANDIDATES, Fitted, Settings, parameters_of
 from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
 from training.panel import best_attribute, labelled_rows
@@ -110,13 +110,14 @@ def train(
     with recording(project):
         step = Text("judging {kinds} on the test", "在测试中评估 {kinds}")
         progress(step.format(kinds=", ".join(CANDIDATES)), 0.2)
-        judgement = judge(project, data, SEED)
+        settings = Settings(categories=data.categories, of_silence=project.churn.kind == "silence")
+        judgement = judge(project, data, SEED, settings)
         progress(Text("learning when customers act", "学习客户何时行动"), 0.5)
         when = learn_when(data, project.churn.horizon_days, SEED)
         progress(Text("fitting {kind} on all cut-offs", "用全部截止时间拟合 {kind}").format(kind=judgement.chosen), 0.7)
-        served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED, data.categories)
+        served = CANDIDATES[judgement.chosen](data.labelled, data.names, SEED, settings)
         stored, as_judged = _stored(project, data, judgement, served, when)
-        parameters = _parameters(project, data, served, judgement.chosen)
+        parameters = _parameters(project, data, served, judgement.chosen, settings)
         progress(Text("recording the run in MLflow", "在 MLflow 中记录本次运行"), 0.85)
         kept = judged_table(judged_rows(data, judgement), judgement.probabilities)
         with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
@@ -190,7 +191,7 @@ def _facts_of_model(project: Project, data: TrainingData, judgement: Judgement) 
     )
 
 
-def _parameters(project: Project, data: TrainingData, served: Fitted, chosen: str) -> dict[str, object]:
+def _parameters(project: Project, data: TrainingData, served: Fitted, chosen: str, settings: Settings) -> dict[str, object]:
     """What a data scientist wants to see of a run."""
     return {
         "model": chosen,
@@ -206,7 +207,8 @@ def _parameters(project: Project, data: TrainingData, served: Fitted, chosen: st
         "seed": SEED,
         "calibration_slope": round(served.calibrator.slope, 4),
         "calibration_offset": round(served.calibrator.offset, 4),
-        **parameters_of(chosen, served),
+        "calibration": served.calibrator.kind,
+        **parameters_of(chosen, served, settings),
     }
 
 

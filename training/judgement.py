@@ -18,7 +18,7 @@ from training.evaluation.metrics import Metrics, evaluate
 from training.evaluation.profit import DecisionCosts
 from training.gate import JudgedRows, Money, Verdict, decide
 from training.loading import TrainingData
-from training.models.fitting import Fitted, baseline_probabilities, fit_candidates
+from training.models.fitting import Fitted, Settings, baseline_probabilities, fit_candidates
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
 from training.run_marks import code_version
@@ -48,10 +48,10 @@ class Judgement:
     chosen: str
 
 
-def judge(project: Project, data: TrainingData, seed: int) -> Judgement:
+def judge(project: Project, data: TrainingData, seed: int, settings: Settings) -> Judgement:
     """Fit every candidate on the purged cut-offs and measure it, beside the baselines, on the test."""
     fit, test = data.fit, data.test
-    fitted = fit_candidates(fit, data.names, seed, data.categories)
+    fitted = fit_candidates(fit, data.names, seed, settings)
     naive = baseline_probabilities(fit, test, data.alone)
     probabilities = {kind: model.probability(test) for kind, model in fitted.items()} | naive
     churned = test[LABEL].to_numpy(dtype=np.int64)

@@ -31,10 +31,12 @@ if TYPE_CHECKING:  # the libraries behind training load slowly; --help must not 
 MODEL_NAMES: dict[str, Text] = {
     "xgboost": Text("XGBoost", "XGBoost 提升树"),
     "logistic": Text("logistic regression", "逻辑回归"),
-    "blend": Text("mean of both", "两者的均值"),
+    "purchases": Text("purchase models", "购买模型"),
+    "blend": Text("mean of all", "以上各模型的均值"),
     "base_rate": Text("baseline: base rate", "基线：总体流失率"),
     "recency": Text("baseline: recency", "基线：最近购买时间"),
     "number_of_purchases": Text("baseline: number of purchases", "基线：购买次数"),
+    "own_rhythm": Text("baseline: own rhythm", "基线：自身购买节奏"),
     "contract_age": Text("baseline: age of the contract", "基线：合同已生效时间"),
     "best_attribute": Text("baseline: best single attribute", "基线：最佳单一属性"),
 }

@@ -9,7 +9,11 @@ from training.kinds.kind import WINDOWS, ChurnKind, Flags, Floats
 
 SINCE_LAST = "days_since_last_purchase"
 
-ALONE = {"recency": (SINCE_LAST, 1), "number_of_purchases": ("purchase_days_total", -1)}
+ALONE = {
+    "recency": (SINCE_LAST, 1),
+    "number_of_purchases": ("purchase_days_total", -1),
+    "own_rhythm": ("current_gap_ratio", 1),
+}
 """What every shop can rank its customers by without a model."""
 
 

@@ -1,7 +1,7 @@
-"""The candidates for a churn model: boosted trees, a logistic regression, and both together; explained in log-odds.
+"""The candidates for a churn model: boosted trees, a logistic regression, and all together; explained in log-odds.
 
-Each predicts the log-odds of staying silent and splits them exactly into one contribution per feature. Both are kept
-without pickle: trees in XGBoost's own format, the regression as JSON.
+Each predicts the log-odds of staying silent and splits them exactly into one contribution per feature. All are kept
+without pickle: trees in XGBoost's own format, the others as JSON. The third candidate stands in `purchase_churn.py`.
 """
 
 import json
@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.models.binned import BinnedLogisticChurn
+from training.models.purchase_churn import PurchaseChurn
 from training.models.tree_shap import TreeShap
 
 Floats = NDArray[np.float64]
@@ -330,12 +331,18 @@ class LogisticChurn:
 
 
 class BlendChurn:
-    """The mean of boosted trees and regression, in log-odds: their errors differ, and the regression drifts less."""
+    """The mean of boosted trees, regression and purchase models, in log-odds: their errors differ.
+
+    The regression and the purchase models drift less than the trees when customers grow older than any seen in training.
+    Without the features that the purchase models need it is the mean of the other two.
+    """
 
     kind: ClassVar[str] = "blend"
 
-    def __init__(self, trees: XGBoostChurn, regression: LogisticChurn) -> None:
-        self.parts = (trees, regression)
+    def __init__(self, trees: XGBoostChurn, regression: LogisticChurn, purchases: PurchaseChurn | None = None) -> None:
+        self.parts: tuple[XGBoostChurn | LogisticChurn | PurchaseChurn, ...] = (trees, regression)
+        if purchases is not None:
+            self.parts += (purchases,)
         self.features = trees.features
 
     def log_odds(self, frame: pd.DataFrame) -> Floats:
@@ -343,18 +350,19 @@ class BlendChurn:
         return np.asarray(np.mean([part.log_odds(frame) for part in self.parts], axis=0))
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
-        """See ChurnModel; the mean of what the two say, as exact as they are."""
+        """See ChurnModel; the mean of what its parts say, as exact as they are."""
         return np.asarray(np.mean([part.contributions(frame) for part in self.parts], axis=0))
 
     def save(self, directory: Path) -> None:
-        """See ChurnModel; the files of both."""
+        """See ChurnModel; the files of all parts."""
         for part in self.parts:
             part.save(directory)
 
     @classmethod
     def load(cls, directory: Path, features: tuple[str, ...]) -> Self:
         """See ChurnModel."""
-        return cls(XGBoostChurn.load(directory, features), LogisticChurn.load(directory, features))
+        purchases = PurchaseChurn.load(directory, features) if PurchaseChurn.can_use(features) else None
+        return cls(XGBoostChurn.load(directory, features), LogisticChurn.load(directory, features), purchases)
 
 
 def _levels(values: Floats, coded: NDArray[np.bool_]) -> dict[str, Floats]:
@@ -377,9 +385,13 @@ def _squash(values: Floats, skewed: Floats) -> Floats:
     return np.asarray(np.where(skewed > 0, np.log1p(np.maximum(values, 0)), values))
 
 
-KINDS: dict[str, type[XGBoostChurn] | type[LogisticChurn] | type[BlendChurn] | type[BinnedLogisticChurn]] = {
+KINDS: dict[
+    str,
+    type[XGBoostChurn] | type[LogisticChurn] | type[PurchaseChurn] | type[BlendChurn] | type[BinnedLogisticChurn],
+] = {
     XGBoostChurn.kind: XGBoostChurn,
     LogisticChurn.kind: LogisticChurn,
+    PurchaseChurn.kind: PurchaseChurn,
     BlendChurn.kind: BlendChurn,
     BinnedLogisticChurn.kind: BinnedLogisticChurn,
 }

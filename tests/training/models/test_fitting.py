@@ -16,12 +16,14 @@ from training.models.fitting import (
     parameters_of,
 )
 
+KINDS = ("xgboost", "logistic", "blend")
+"""The candidates that need no feature but those of `learnable`."""
 ROWS, NEW = learnable(1_200), learnable(400, seed=1)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Fitted]:
-    return {kind: fit(ROWS, FEATURES, 1) for kind, fit in CANDIDATES.items()}
+    return {kind: CANDIDATES[kind](ROWS, FEATURES, 1) for kind in KINDS}
 
 
 def test_held_out_customers_are_nobody_the_model_saw_and_stand_at_the_latest_cutoffs() -> None:
@@ -40,7 +42,7 @@ def test_the_latest_rows_are_those_of_half_of_the_cutoffs_and_at_least_one(cutof
     assert latest_rows(frame).tolist() == [False] * 3 * (cutoffs - latest) + [True] * 3 * latest
 
 
-@pytest.mark.parametrize("kind", CANDIDATES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_probabilities_are_calibrated_on_customers_that_nobody_saw(fitted: dict[str, Fitted], kind: str) -> None:
     probability = fitted[kind].probability(NEW)
     assert ((probability > 0) & (probability < 1)).all()
@@ -49,7 +51,7 @@ def test_probabilities_are_calibrated_on_customers_that_nobody_saw(fitted: dict[
 
 def test_all_candidates_at_once_are_the_same_as_one_by_one(fitted: dict[str, Fitted]) -> None:
     at_once = fit_candidates(ROWS, FEATURES, 1)
-    assert list(at_once) == list(CANDIDATES)
+    assert list(at_once) == list(KINDS)
     for kind, one in fitted.items():
         assert (at_once[kind].probability(NEW) == one.probability(NEW)).all()
         assert at_once[kind].held_out_log_loss == one.held_out_log_loss
@@ -68,7 +70,7 @@ def test_the_mean_of_both_says_what_each_of_them_was_fitted_with(fitted: dict[st
     assert blend == trees | regression
 
 
-@pytest.mark.parametrize("kind", CANDIDATES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_held_out_loss_is_what_new_customers_show(fitted: dict[str, Fitted], kind: str) -> None:
     assert fitted[kind].held_out_log_loss == pytest.approx(
         log_loss(NEW["churned"], fitted[kind].probability(NEW)), abs=0.05
@@ -106,3 +108,13 @@ def test_the_scorecard_is_calibrated_on_customers_that_nobody_saw_and_holds_the_
     assert fitted.held_out_log_loss == pytest.approx(log_loss(NEW["churned"], fitted.probability(NEW)), abs=0.05)
     by_silence = [fitted.probability(NEW.assign(days_since_last_purchase=days)) for days in np.linspace(0, 200, 41)]
     assert (np.diff(np.array(by_silence), axis=0) >= 0).all()
+
+
+def test_the_own_rhythm_is_a_baseline_where_the_frame_has_it() -> None:
+    rows, new = (f.assign(current_gap_ratio=f["days_since_last_purchase"] / f["gap_mean_days"]) for f in (ROWS, NEW))
+    found = baseline_probabilities(rows, new, ALONE)
+    assert list(found) == ["base_rate", "recency", "number_of_purchases", "own_rhythm"]
+    known = new["current_gap_ratio"].notna().to_numpy()
+    by_rhythm = np.argsort(new["current_gap_ratio"].to_numpy()[known])
+    assert (np.diff(found["own_rhythm"][known][by_rhythm]) >= 0).all()
+    assert len(np.unique(found["own_rhythm"][~known])) == 1
