@@ -109,7 +109,9 @@ class XGBoostChurn:
     ) -> Self:
         """Fit for a given number of boosting rounds; ``categories`` are the features that hold codes of levels."""
         data = matrix(frame, features, categories, churned)
-        return cls(xgb.train(_parameters(features, seed, len(frame), categories), data, rounds), tuple(features))
+        return cls(
+            xgb.train(_parameters(features, seed, len(frame), categories=categories), data, rounds), tuple(features)
+        )
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -179,7 +181,7 @@ def boost_until_flat(
     history: dict[str, dict[str, list[float]]] = {}
     features = list(train.columns)
     booster = xgb.train(
-        _parameters(features, seed, len(train), categories),
+        _parameters(features, seed, len(train), categories=categories),
         matrix(train, features, categories, churned),
         MOST_ROUNDS,
         evals=[(matrix(held_out, features, categories, held_out_churned), "held_out")],

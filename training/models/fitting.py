@@ -120,7 +120,9 @@ def _trees(
     churned, names = _churned(frame), list(features)
     values, folds = frame[names], _folds(frame)
     runs = Parallel(n_jobs=-1, prefer="threads")(
-        delayed(boost_until_flat)(values.iloc[fit], churned[fit], values.iloc[out], churned[out], seed, categories)
+        delayed(boost_until_flat)(
+            values.iloc[fit], churned[fit], values.iloc[out], churned[out], seed, categories=categories
+        )
         for fit, out in folds
     )
     shortest = min(len(losses) for _, losses in runs)
@@ -129,17 +131,17 @@ def _trees(
         booster.predict(matrix(values.iloc[out], names, categories), output_margin=True, iteration_range=(0, rounds))
         for (booster, _), (_, out) in zip(runs, folds, strict=True)
     ]
-    model = XGBoostChurn.fit(values, churned, names, rounds, seed, categories)
+    model = XGBoostChurn.fit(values, churned, names, rounds, seed, categories=categories)
     return _Trained(model, np.concatenate(held_out).astype(np.float64), rounds)
 
 
 def _regression(frame: pd.DataFrame, features: Sequence[str], categories: Collection[str]) -> _Trained[LogisticChurn]:
     churned = _churned(frame)
     held_out = [
-        LogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories).log_odds(frame.iloc[out])
+        LogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories=categories).log_odds(frame.iloc[out])
         for fit, out in _folds(frame)
     ]
-    return _Trained(LogisticChurn.fit(frame, churned, features, categories), np.concatenate(held_out))
+    return _Trained(LogisticChurn.fit(frame, churned, features, categories=categories), np.concatenate(held_out))
 
 
 def _scorecard(
