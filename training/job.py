@@ -191,7 +191,9 @@ def _facts_of_model(project: Project, data: TrainingData, judgement: Judgement) 
     )
 
 
-def _parameters(project: Project, data: TrainingData, served: Fitted, chosen: str, settings: Settings) -> dict[str, object]:
+def _parameters(
+    project: Project, data: TrainingData, served: Fitted, chosen: str, settings: Settings
+) -> dict[str, object]:
     """What a data scientist wants to see of a run."""
     return {
         "model": chosen,

@@ -115,9 +115,7 @@ def fit_binned(frame: pd.DataFrame, features: Sequence[str], seed: int, settings
 class Fit(Protocol):
     """How a candidate is fitted."""
 
-    def __call__(
-        self, frame: pd.DataFrame, features: Sequence[str], seed: int, settings: Settings = USUAL
-    ) -> Fitted:
+    def __call__(self, frame: pd.DataFrame, features: Sequence[str], seed: int, settings: Settings = USUAL) -> Fitted:
         """The candidate and its calibrator."""
 
 
@@ -170,9 +168,7 @@ def parameters_of(kind: str, fitted: Fitted, settings: Settings = USUAL) -> dict
     }
 
 
-def _trees(
-    frame: pd.DataFrame, features: Sequence[str], seed: int, settings: Settings
-) -> _Trained[XGBoostChurn]:
+def _trees(frame: pd.DataFrame, features: Sequence[str], seed: int, settings: Settings) -> _Trained[XGBoostChurn]:
     churned, names, categories = churned_of(frame), list(features), settings.categories
     chosen, weight = _chosen(frame, settings, "xgboost")
     values, folds = frame[names], folds_of(frame)
@@ -196,9 +192,9 @@ def _regression(frame: pd.DataFrame, features: Sequence[str], settings: Settings
     churned, categories = churned_of(frame), settings.categories
     chosen, weight = _chosen(frame, settings, "logistic")
     held_out = [
-        LogisticChurn.fit(
-            frame.iloc[fit], churned[fit], features, categories, chosen, _of(weight, fit)
-        ).log_odds(frame.iloc[out])
+        LogisticChurn.fit(frame.iloc[fit], churned[fit], features, categories, chosen, _of(weight, fit)).log_odds(
+            frame.iloc[out]
+        )
         for fit, out in folds_of(frame)
     ]
     model = LogisticChurn.fit(frame, churned, features, categories, chosen, weight)

@@ -30,7 +30,7 @@ def fitted(
 ) -> dict[str, ChurnModel]:
     churned = rows["churned"].to_numpy(dtype=np.float64)
     trees = XGBoostChurn.fit(rows, churned, features, rounds=25, seed=1, categories=categories)
-    regression = LogisticChurn.fit(rows, churned, features, categories)
+    regression = LogisticChurn.fit(rows, churned, features, categories=categories)
     return {"xgboost": trees, "logistic": regression, "blend": BlendChurn(trees, regression)}
 
 
@@ -274,4 +274,4 @@ def test_a_feature_may_name_its_unit_in_brackets(kind: str, tmp_path: Path) -> N
 
 def test_a_sign_is_not_held_for_codes_that_bear_the_name_of_an_amount() -> None:
     codes = {"days_since_last_purchase"}
-    assert _parameters(FEATURES, 1, 1_000, codes)["monotone_constraints"] == {"purchase_days_total": -1}
+    assert _parameters(FEATURES, 1, 1_000, categories=codes)["monotone_constraints"] == {"purchase_days_total": -1}

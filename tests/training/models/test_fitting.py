@@ -8,6 +8,7 @@ from training.kinds.silence import ALONE
 from training.models.fitting import (
     CANDIDATES,
     Fitted,
+    Settings,
     baseline_probabilities,
     fit_binned,
     fit_candidates,
@@ -92,8 +93,8 @@ def test_baselines_learn_from_the_latest_cutoffs_only() -> None:
 def test_levels_are_passed_on_to_every_candidate_and_its_folds() -> None:
     city = np.random.default_rng(0).integers(0, 7, len(ROWS)).astype(np.float64)
     rows = ROWS.assign(city=city, churned=np.where(np.isin(city, (0, 3, 5)), 1, ROWS["churned"]))
-    found = fit_candidates(rows, (*FEATURES, "city"), 1, ("city",)) | {
-        "binned": fit_binned(rows, (*FEATURES, "city"), 1, ("city",))
+    found = fit_candidates(rows, (*FEATURES, "city"), 1, Settings(("city",))) | {
+        "binned": fit_binned(rows, (*FEATURES, "city"), 1, Settings(("city",)))
     }
     without = CANDIDATES["logistic"](rows, FEATURES, 1).held_out_log_loss
     for kind, one in found.items():
