@@ -24,6 +24,7 @@ from serving.decisions.next_best_action import recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.schemas import SCORES_SCHEMA, PublishedRun
 from serving.store import STORE_FILE, Run, open_store, publish
+from training.abstention import abstain
 from training.dataset import check_as_of
 from training.loading import model_features
 from training.models.rfm import RfmModel
@@ -129,7 +130,9 @@ def score_frame(
 ) -> pa.Table:
     """Scores (SCORES_SCHEMA) of customers given as features, with name and account_manager where known."""
     model = champion.stored
-    active = model.can_be_lost(frame)
+    can_be_lost = model.can_be_lost(frame)
+    withheld = abstain(frame, model.facts.one_time_buyers).where(can_be_lost, None)
+    active = can_be_lost & withheld.isna().to_numpy()
     log_odds = np.full(len(frame), np.nan)
     log_odds[active] = model.model.log_odds(frame[active])
     low, high = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
@@ -154,7 +157,7 @@ def score_frame(
     currency = project.project.currency
     scored = scored.assign(**_times(frame, active, probability, model))
     reasons = _reasons(frame, active, champion, project)
-    abstained = _abstentions(frame, active, model)
+    abstained = _abstentions(frame, can_be_lost, model).mask(withheld.notna(), withheld.map(_both, na_action="ignore"))
     scored = scored.assign(
         **{name: advice[name] for name in advice.columns},
         why=_why(scored.assign(**advice), playbook, reasons, abstained, currency),
@@ -189,6 +192,10 @@ def _times(
     return {f"expected_{name}": pd.Series(values, index).reindex(frame.index) for name, values in columns.items()} | {
         "expected": pd.Series(sentences, index, dtype="object").reindex(frame.index)
     }
+
+
+def _both(text: Text) -> dict[str, str]:
+    return text._asdict()
 
 
 def _bands(probability: Floats, project: Project) -> pd.Series:

@@ -20,6 +20,7 @@ from features.rejects_files import SetAside, keep_set_aside
 from features.sources import Facts, open_facts
 from features.text import Text
 from features.writing import require_space
+from training.abstention import one_time_buyers
 from training.card.card import model_card
 from training.comparison import judged_table
 from training.cutoffs import Schedule
@@ -188,6 +189,7 @@ def _facts_of_model(project: Project, data: TrainingData, judgement: Judgement) 
         active_within_days=project.churn.active_within_days,
         metrics={name: metrics.as_dict() for name, metrics in judgement.metrics.items()},
         churn_kind=project.churn.kind,
+        one_time_buyers=one_time_buyers(data.labelled) if project.churn.kind == "silence" else None,
     )
 
 

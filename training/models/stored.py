@@ -39,6 +39,8 @@ class ModelFacts:
     metrics: dict[str, dict[str, float]]
     """Metrics on the last cut-off by model name, the baselines beside the model itself."""
     churn_kind: str = "silence"
+    one_time_buyers: int | None = None
+    """How many customers it has learnt from after their first purchase; None where purchases are not counted."""
 
 
 @dataclass(frozen=True)

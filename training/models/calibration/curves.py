@@ -103,10 +103,10 @@ def fit_isotonic(counts: Counts) -> Curve:
 KINDS: tuple[Kind, ...] = (
     Kind("offset", fit_offset, 0, 0),
     Kind("platt", fit_platt, 0, 0),
-    Kind("beta", fit_beta, 500, 100),
-    Kind("isotonic", fit_isotonic, 2_000, 500),
+    Kind("beta", fit_beta, 1_000, 200),
+    Kind("isotonic", fit_isotonic, 5_000, 1_000),
 )
-"""From the stiffest to the most pliable; each from so many customers on as it was measured to lose nothing by its freedom."""
+"""From the stiffest to the most pliable; from fewer customers on a pliable one was measured to lose by its freedom."""
 
 
 def _beta_terms(log_odds: Floats) -> list[Floats]:
