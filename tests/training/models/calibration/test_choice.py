@@ -13,15 +13,15 @@ def kinds(customers: int, churners: int, rows_of_each: int = 1) -> list[str]:
 
 def test_more_customers_carry_more_pliable_curves() -> None:
     assert kinds(100, 40) == ["offset", "platt"]
-    assert kinds(500, 100) == ["offset", "platt", "beta"]
-    assert kinds(2_000, 500) == ["offset", "platt", "beta", "isotonic"]
+    assert kinds(1_000, 200) == ["offset", "platt", "beta"]
+    assert kinds(5_000, 1_000) == ["offset", "platt", "beta", "isotonic"]
 
 
 def test_what_counts_is_customers_and_the_rarer_outcome_and_not_rows() -> None:
     assert kinds(100, 40, rows_of_each=50) == ["offset", "platt"]
-    assert kinds(9_000, 99) == ["offset", "platt"]
-    assert kinds(9_000, 8_901) == ["offset", "platt"]
-    assert kinds(9_000, 499) == ["offset", "platt", "beta"]
+    assert kinds(9_000, 199) == ["offset", "platt"]
+    assert kinds(9_000, 8_801) == ["offset", "platt"]
+    assert kinds(9_000, 999) == ["offset", "platt", "beta"]
 
 
 def test_a_model_that_is_right_but_for_its_level_only_has_its_level_moved() -> None:
