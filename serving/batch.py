@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,9 @@ from serving.schemas import SCORES_SCHEMA, PublishedRun
 from serving.store import STORE_FILE, Run, open_store, publish
 from training.abstention import abstain
 from training.dataset import check_as_of
+from training.following import followed
 from training.loading import model_features
+from training.models.drift import LevelShift
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
 from training.models.timing.fit import agreeing_with_churn
@@ -66,7 +68,7 @@ class Scoring:
     """What a batch run made: the table, the file that holds it, and the run that the store now serves.
 
     ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight. ``set_aside`` are
-    the rows of the sources that could not be read.
+    the rows of the sources that could not be read. ``level_shift`` is how far an old model's level was found to be off.
     """
 
     scores: pa.Table
@@ -74,6 +76,7 @@ class Scoring:
     published: PublishedRun
     knows_until: datetime
     set_aside: SetAside | None
+    level_shift: LevelShift | None = None
 
 
 def score(
@@ -95,6 +98,8 @@ def score(
         progress(Text("computing features", "计算特征"), 0.25)
         model_features(champion.stored, facts)  # refuses a model that these facts do not fit
         frame = champion.stored.encoded(_customers(facts, as_of))
+        level = followed(facts, champion.stored, as_of.astimezone(project.timezone))
+        champion = replace(champion, stored=level.model)
         names = _names(facts, as_of)
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
@@ -107,13 +112,13 @@ def score(
         pq.write_table(scores, temporary)
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
         run = Run(_run_id(scores), as_of, clock(), champion.version, metrics)
-        kept = keep_snapshot(project, run.run_id, frame, scores)
+        kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
         with closing(open_store(project.workspace / STORE_FILE)) as store:
             published = publish(store, run, scores)
     of_segments = segments.version if segments else NO_SEGMENTS
     record_scoring(project, champion, of_segments, run.run_id, as_of, run.published_at, scores, kept)
     progress(Text("done", "完成"), 1.0)
-    return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of), set_aside)
+    return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of), set_aside, level.shift)
 
 
 def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:

@@ -35,6 +35,7 @@ from training.dataset import (
 from training.evaluation.metrics import Metrics, evaluate
 from training.evaluation.plots import plot_churn
 from training.evaluation.profit import DecisionCosts
+from training.following import followed
 from training.gate import Verdict
 from training.judgement import USUAL_COSTS, Judgement, at_the_gate, card_facts, judge, judged_rows, to_show
 from training.kinds.words import outcome_of
@@ -45,6 +46,7 @@ from training.models.stored import ModelFacts, StoredModel
 from training.panel import best_attribute, labelled_rows
 from training.registry import Signature, settle
 from training.tracking import champion_as_judged, champion_churn, log_churn_model, log_files, log_segments, recording
+from training.tuned import tuned_settings
 from training.when import When, learn_when
 
 SEED = 20260101
@@ -98,20 +100,24 @@ def train(
     progress: Progress = silent,
     costs: DecisionCosts = USUAL_COSTS,
     signed: Signature | None = None,
+    tune_for: timedelta | None = None,
 ) -> Training:
     """Train, judge, register and, if it may serve, promote a churn model and the segments as of ``as_of``.
 
     It may serve if the gate lets it pass and no leak was found. Only facts known before ``as_of`` are used. ``costs`` is
-    the action that models are compared by in money; ``signed`` stands on the ledger beside a promotion.
+    the action that models are compared by in money; ``signed`` stands on the ledger beside a promotion; ``tune_for`` is the
+    time to search for better parameters in, which takes up where a search on the same data was interrupted.
     Raises AsOfError, NotEnoughDataError, FactsError, ProjectError, StorageError; then nothing serves that did not before.
     """
     require_space(project.workspace, WORKSPACE_MEGABYTES)
     # Cut-offs keep the hour of the project's own calendar, so that a day means the same on both sides of summer time.
     data = load_training_data(project, as_of.astimezone(project.timezone), SEED, progress)
     with recording(project):
-        step = Text("judging {kinds} on the test", "在测试中评估 {kinds}")
-        progress(step.format(kinds=", ".join(CANDIDATES)), 0.2)
         settings = Settings(categories=data.categories, of_silence=project.churn.kind == "silence")
+        if tune_for:
+            settings = tuned_settings(project, data, settings, SEED, tune_for, progress)
+        step = Text("judging {kinds} on the test", "在测试中评估 {kinds}")
+        progress(step.format(kinds=", ".join(CANDIDATES)), 0.35 if tune_for else 0.2)
         judgement = judge(project, data, SEED, settings)
         progress(Text("learning when customers act", "学习客户何时行动"), 0.5)
         when = learn_when(data, project.churn.horizon_days, SEED)
@@ -240,6 +246,7 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
     with open_facts(project) as facts:
         progress(Text("features and outcomes", "计算特征与结果"), 0.3)
         frame, alone = _judged_rows(facts, model, cutoff)
+        model = followed(facts, model, cutoff).model
         set_aside = keep_set_aside(facts)
     check_enough(frame, outcome_of(project.churn))
     churned = frame[LABEL].to_numpy(dtype=np.int64)

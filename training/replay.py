@@ -5,8 +5,9 @@ one version alone, so that it comes out the same, bit for bit.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from features.own_features import own_features
 from features.project import Project
 from features.text import Text
 from features.writing import atomic_file
+from training.following import moved
 from training.ledger import Scoring, append, ledger_file, read_ledger, scoring_at, writing
+from training.models.drift import LevelShift
 from training.reasons import REASONS_TYPE, explain
 from training.run_marks import code_version
 from training.tracking import Champion
@@ -41,6 +44,8 @@ SERVED = {
 }
 """Columns of the scores that are kept beside the features, and what they are called there."""
 ABSTAINED = "abstained_because"
+LEVEL = "level_shift"
+"""Where a snapshot keeps what the model's level was moved by."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,12 @@ class Replay:
         return self.served == self.computed
 
 
-def keep_snapshot(project: Project, run_id: str, frame: pd.DataFrame, scores: pa.Table) -> Kept:
+def keep_snapshot(
+    project: Project, run_id: str, frame: pd.DataFrame, scores: pa.Table, shift: LevelShift | None = None
+) -> Kept:
     """Write the features that were scored, and what was served, under the workspace; remove the oldest of very many.
 
-    Parameters: ``frame`` has customer_id and the features (float64), ``scores`` the same customers in the same order.
+    ``shift`` is what the model's level was moved by. Parameters: ``frame`` has customer_id and the features (float64), ``scores`` the same customers in the same order.
     Raises StorageError: the disk is full or the place cannot be written.
     """
     numbers = [name for name in frame.columns if frame[name].dtype == np.float64]
@@ -94,6 +101,8 @@ def keep_snapshot(project: Project, run_id: str, frame: pd.DataFrame, scores: pa
     columns = {"customer_id": customers} | {name: pa.array(frame[name], from_pandas=True) for name in numbers}
     served = {kept_name: scores[name] for name, kept_name in SERVED.items()}
     table = pa.table(columns | served | {ABSTAINED: scores[ABSTAINED]})
+    if shift:
+        table = table.replace_schema_metadata({LEVEL: json.dumps(asdict(shift))})
     file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
     with atomic_file(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -158,6 +167,7 @@ def replay(project: Project, customer_id: str, instant: datetime) -> Replay:
         )
     row = _kept_row(project, scoring, customer_id)
     champion = load_version(project, scoring.model, scoring.version)
+    champion = replace(champion, stored=moved(champion.stored, _shift_of(project, scoring)))
     if champion.run_id != scoring.model_run_id:
         raise ModelError(
             Text(
@@ -232,6 +242,12 @@ def _kept_row(project: Project, scoring: Scoring, customer_id: str) -> pd.DataFr
             as_of=scoring.as_of,
         )
     return row
+
+
+def _shift_of(project: Project, scoring: Scoring) -> LevelShift | None:
+    """What the model's level was moved by when it scored."""
+    kept = pq.read_schema(project.workspace / scoring.snapshot).metadata or {}
+    return LevelShift(**json.loads(kept[LEVEL.encode()])) if LEVEL.encode() in kept else None
 
 
 def _served(row: pd.DataFrame) -> Risk | None:

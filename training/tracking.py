@@ -74,15 +74,16 @@ def recording(project: Project) -> Iterator[str]:
 
 
 @contextmanager
-def _run(project: Project, client: "MlflowClient", purpose: str) -> Iterator["ActiveRun"]:
+def _run(project: Project, client: "MlflowClient", purpose: str, name: str | None = None) -> Iterator["ActiveRun"]:
     """A run of our own, marked with the process and the code that make it; inside another one it becomes its child."""
     import mlflow
 
     with mlflow.start_run(
         experiment_id=experiment(project, client, purpose),
+        run_name=name,
         nested=mlflow.active_run() is not None,
         tags={PROCESS: this_process(), "code_version": code_version()},
-        log_system_metrics=purpose == "churn",
+        log_system_metrics=purpose == "churn" and name is None,
     ) as run:
         yield run
 
@@ -175,6 +176,16 @@ def _log_certificate(certificate: Certificate) -> None:
     mlflow.log_dict(certificate.as_json(), "leakage.json")
     for language in LANGUAGES:
         mlflow.log_text(markdown(certificate, language), "leakage.md" if language == "en" else f"leakage.{language}.md")
+
+
+def log_trial(project: Project, kind: str, number: int, parameters: Mapping[str, object], loss: float | None) -> None:
+    """Record a trial of a search as a run inside the one that is open; one that was stopped early has no log-loss."""
+    with tracking(project) as client, _run(project, client, "churn", f"{kind} trial {number}"):
+        import mlflow
+
+        mlflow.log_params({"model": kind, **{name: value for name, value in parameters.items() if value is not None}})
+        if loss is not None:
+            mlflow.log_metric("held_out_log_loss", loss)
 
 
 def log_files(project: Project, run_id: str, files: Mapping[str, str | bytes], folder: str) -> None:

@@ -7,7 +7,7 @@ ends, so a search that was killed goes on where it stopped, and comes to the sam
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -81,6 +81,7 @@ def tune(
     storage: Path,
     progress: Progress = silent,
     on_trial: OnTrial = unheard,
+    categories: Collection[str] = (),
     most_trials: int = MOST_TRIALS,
 ) -> Tuned:
     """Search for ``budget`` or until there are ``most_trials``, and judge the best against the defaults.
@@ -90,7 +91,7 @@ def tune(
     the defaults, which are the first trial, are measured whatever it is. The same number of trials gives the same result.
     Raises StorageError: the file cannot be read or written.
     """
-    task = FoldTask(kind, frame, list(features), seed)
+    task = FoldTask(kind, frame, list(features), seed, categories)
     end = time.monotonic() + budget.total_seconds()
     with _quiet_optuna(), threadpool_limits(1):
         with _errors_of(storage):

@@ -101,6 +101,20 @@ def print_scoring(project: Project, result: "Scoring") -> None:
                 "请用 --as-of {as_of:%Y-%m-%d} 训练。",
             ).format(known=result.knows_until, as_of=as_of)
         )
+    if result.level_shift:
+        say(
+            Text(
+                "The model is older than its horizon. For the {customers:,} customers whose outcome has come since, its level"
+                " was off by {off:+.2f} in log-odds (± {error:.2f}); it was moved by half of that, and the intervals are wider."
+                " 'retinue train' learns anew.",
+                "模型的训练时间已超过一个预测期。对其后结果已知的 {customers:,} 位客户，概率水平偏差为对数几率 {off:+.2f}（± {error:.2f}）；"
+                "已按一半修正，区间相应变宽。可用“retinue train”重新训练。",
+            ).format(
+                customers=result.level_shift.customers,
+                off=result.level_shift.log_odds,
+                error=result.level_shift.standard_error,
+            )
+        )
     _print_segments(summary.by_segment)
     _print_contacts(result)
     say("")

@@ -73,7 +73,27 @@ BACKTEST_HELP = Text(
 )
 
 
-def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
+TuneOption = Annotated[
+    float,
+    typer.Option(
+        "--tune",
+        min=0,
+        help=here(
+            Text(
+                "Minutes to search for better parameters in; an interrupted search goes on where it stopped.",
+                "搜索更优参数的时间（分钟）；被中断的搜索会从停止处继续。",
+            )
+        ),
+    ),
+]
+
+
+def train(
+    as_of: EndOption = None,
+    tune: TuneOption = 0,
+    project: ProjectOption = Path("."),
+    quiet: QuietOption = False,
+) -> None:
     """Train, judge, record and promote."""
     from serving.decisions.judging import judging_costs
     from serving.decisions.playbook import load_playbook
@@ -83,7 +103,9 @@ def train(as_of: EndOption = None, project: ProjectOption = Path("."), quiet: Qu
     instant = read_as_of(as_of, settings) if as_of is not None else _end_of_facts(settings)
     playbook = load_playbook(settings)
     with progress_bar(quiet) as progress:
-        result = run_training(settings, instant, progress, judging_costs(settings, playbook), signature())
+        result = run_training(
+            settings, instant, progress, judging_costs(settings, playbook), signature(), timedelta(minutes=tune)
+        )
     say_set_aside(result.set_aside)
     print_segments(result)
     print_training(settings, result)

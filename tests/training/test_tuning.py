@@ -13,7 +13,7 @@ import pytest
 from features.errors import StorageError
 from tests.training.companies import FEATURES, learnable
 from training.models.churn import LOGISTIC_PARAMETERS, XGBOOST_PARAMETERS
-from training.models.fitting import _regression, _trees, churned_of, folds_of, held_out_rows
+from training.models.fitting import USUAL, _regression, _trees, churned_of, folds_of, held_out_rows
 from training.models.fold_runs import log_losses
 from training.models.row_weights import recency_weights
 from training.models.search_space import SPACES, Kind
@@ -37,7 +37,7 @@ def separable() -> pd.DataFrame:
 @pytest.mark.parametrize("kind", ["logistic", "xgboost"])
 def test_the_first_trial_is_what_training_does_by_default(tmp_path: Path, kind: Kind) -> None:
     [first] = tuned(tmp_path / "trials.db", 1, kind=kind).trials
-    trained = _trees(ROWS, FEATURES, 1) if kind == "xgboost" else _regression(ROWS, FEATURES)
+    trained = _trees(ROWS, FEATURES, 1, USUAL) if kind == "xgboost" else _regression(ROWS, FEATURES, USUAL)
     churned = churned_of(ROWS)[held_out_rows(folds_of(ROWS))]
     assert first.value == pytest.approx(float(log_losses(trained.held_out, churned).mean()), abs=1e-12)
     defaults: dict[str, object] = XGBOOST_PARAMETERS if kind == "xgboost" else {**LOGISTIC_PARAMETERS}

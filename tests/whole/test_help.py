@@ -15,6 +15,7 @@ COMMANDS = (
     "leakage",
     "train",
     "evaluate",
+    "backtest",
     "score",
     "explain",
     "serve",

@@ -1,7 +1,7 @@
 """A candidate fitted with any parameters in the folds of training, and what it says of the customers held out."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from training.dataset import LABEL
-from training.models.churn import LogisticChurn, boost_until_flat
+from training.models.churn import LogisticChurn, boost_until_flat, matrix
 from training.models.fitting import folds_of
 from training.models.row_weights import recency_weights
 from training.models.search_space import SPACES, Kind, Parameters, of_model
@@ -31,7 +31,10 @@ class FoldRun:
 class FoldTask:
     """A candidate on one frame: fits the folds with any parameters."""
 
-    def __init__(self, kind: Kind, frame: pd.DataFrame, features: list[str], seed: int) -> None:
+    def __init__(
+        self, kind: Kind, frame: pd.DataFrame, features: list[str], seed: int, categories: Collection[str] = ()
+    ) -> None:
+        self.categories = categories
         self.kind, self.space, self.seed = kind, SPACES[kind], seed
         self.features = features
         self.frame = frame
@@ -53,16 +56,17 @@ class FoldTask:
         weight = None if every_weight is None else every_weight[fit]
         if self.kind == "logistic":
             model = LogisticChurn.fit(
-                self.frame.iloc[fit], self.churned[fit], self.features, chosen=chosen, weight=weight
+                self.frame.iloc[fit], self.churned[fit], self.features, self.categories, chosen, weight
             )
             margin = model.log_odds(self.frame.iloc[out])
             return FoldRun(np.array([log_losses(margin, self.churned[out]).mean()]), lambda _: margin)
         values = self.frame[self.features]
         held_out = values.iloc[out]
         booster, by_round = boost_until_flat(
-            values.iloc[fit], self.churned[fit], held_out, self.churned[out], self.seed, chosen=chosen, weight=weight
+            values.iloc[fit], self.churned[fit], held_out, self.churned[out], self.seed, self.categories, chosen, weight
         )
-        return FoldRun(by_round, lambda rounds: _margin(booster, held_out, rounds))
+        names, categories = self.features, self.categories
+        return FoldRun(by_round, lambda rounds: _margin(booster, matrix(held_out, names, categories), rounds))
 
     def run_all(self, folds: Sequence[int], parameters: Parameters) -> list[FoldRun]:
         """The runs of several folds, side by side."""
@@ -76,8 +80,8 @@ class FoldTask:
         return log_losses(np.concatenate([run.log_odds(rounds) for run in runs]), self.churned[self.held_out])
 
 
-def _margin(booster: xgb.Booster, values: pd.DataFrame, rounds: int) -> Floats:
-    margin = booster.predict(xgb.DMatrix(values), output_margin=True, iteration_range=(0, rounds))
+def _margin(booster: xgb.Booster, data: xgb.DMatrix, rounds: int) -> Floats:
+    margin = booster.predict(data, output_margin=True, iteration_range=(0, rounds))
     return np.asarray(margin, dtype=np.float64)
 
 
