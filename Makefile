@@ -7,7 +7,7 @@ ARGS ?=
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint types layers format bench lock clean
+.PHONY: help setup demo serve mlflow test lint types layers format bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo: $(READY) ## Run the main job on real data and serve it (ARGS=--no-serve en
 
 serve: $(READY) ## Serve the scores of a project (ARGS="--project DIR --port 8000")
 	$(BIN)/retinue serve $(ARGS)
+
+mlflow: $(READY) ## Look at the runs and models of a project (PROJECT=DIR)
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(or $(PROJECT),.)/.retinue/mlflow.db
 
 test: $(READY) lint ## Check style, types and layers, and run all tests
 	$(BIN)/pytest -n 2 $(ARGS)

@@ -48,6 +48,7 @@ def open_facts(project: Project) -> Iterator[Facts]:
     """
     with tempfile.TemporaryDirectory(prefix="retinue-") as folder, duckdb.connect() as connection:
         connection.execute(f"SET temp_directory = {literal(folder)}")
+        connection.execute("SET enable_progress_bar = false")  # the command line has a bar of its own
         connection.execute("CREATE SCHEMA source")
         readings = {}
         for name, source in project.tables.items():
