@@ -37,7 +37,16 @@ from training.evaluation.plots import plot_churn
 from training.evaluation.profit import DecisionCosts
 from training.following import followed
 from training.gate import Verdict
-from training.judgement import USUAL_COSTS, Judgement, at_the_gate, card_facts, judge, judged_rows, to_show
+from training.judgement import (
+    USUAL_COSTS,
+    Judgement,
+    at_the_gate,
+    card_facts,
+    groups_that_are_off,
+    judge,
+    judged_rows,
+    to_show,
+)
 from training.kinds.words import outcome_of
 from training.loading import TrainingData, load_training_data, model_features
 from training.models.fitting import CANDIDATES, Fitted, Settings, parameters_of
@@ -61,7 +70,8 @@ Floats = NDArray[np.float64]
 class Training:
     """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
 
-    ``when`` is None where nothing was learnt of the time of leaving. ``by_customers``: the test holds other customers instead of a later day. A model is promoted when the
+    ``when`` is None where nothing was learnt of the time of leaving; ``groups_off``
+    names groups of customers whose probabilities were off on the test. ``by_customers``: the test holds other customers instead of a later day. A model is promoted when the
     gate's ``verdict`` lets it pass and its leakage ``certificate`` passed. ``set_aside`` are the rows of the sources that could not be read.
     """
 
@@ -80,6 +90,7 @@ class Training:
     set_aside: SetAside | None
     by_customers: bool = False
     when: When | None = None
+    groups_off: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,8 @@ def train(
     promoted = settle(project, version, verdict, signed or Signature("retinue train", data.plan.as_of))
     progress(Text("writing the model card", "撰写模型说明卡"), 0.92)
     judged, titles = to_show(data, judgement, segments)
-    facts = card_facts(project, data, judgement, stored, titles, costs, parameters, version, run_id, promoted)
+    off = groups_that_are_off(judged, titles)
+    facts = card_facts(project, data, judgement, stored, titles, costs, parameters, version, run_id, promoted, off)
     log_files(project, run_id, model_card(facts, judged, data.certificate, SEED), CARD)
     progress(Text("done", "完成"), 1.0)
     return Training(
@@ -158,6 +170,7 @@ def train(
         set_aside=data.set_aside,
         by_customers=data.by_customers,
         when=when,
+        groups_off=tuple(off),
     )
 
 

@@ -1,6 +1,6 @@
 """What a training thinks of its models: each judged on the test beside the baselines, in figures, in money, at the gate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +12,13 @@ from features.project import Project
 from features.text import Text
 from training.card.facts import CardFacts, Occasion
 from training.dataset import LABEL
-from training.evaluation.groups import tenure_bands
+from training.evaluation.groups import NAMED, tenure_bands
 from training.evaluation.judged import Judged
 from training.evaluation.metrics import Metrics, evaluate
 from training.evaluation.profit import DecisionCosts
 from training.gate import JudgedRows, Money, Verdict, decide
 from training.loading import TrainingData
+from training.models.calibration.groups import calibration_by_group
 from training.models.fitting import Fitted, Settings, baseline_probabilities, fit_candidates
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
@@ -120,6 +121,23 @@ def to_show(data: TrainingData, judgement: Judgement, segments: RfmModel | None)
     return Judged(rows, judgement.probabilities, judgement.chosen), titles
 
 
+def groups_that_are_off(judged: Judged, titles: Mapping[str, Text]) -> list[Text]:
+    """A sentence for each group of customers whose probabilities were off on the test beyond noise."""
+    found = []
+    for column, title in titles.items():
+        table = calibration_by_group(judged.probability, judged.churned, judged.rows[column], judged.customers)
+        for group, row in table[table["off"]].iterrows():
+            values = {"title": title, "group": NAMED.get(str(group), Text(str(group), str(group))), **row}
+            found.append(_OFF.format(**values))
+    return found
+
+
+_OFF = Text(
+    "{title} '{group}': {expected:.1%} were expected to leave and {observed:.1%} of {rows:,.0f} did; more than chance explains.",
+    "{title}“{group}”：预计 {expected:.1%} 流失，{rows:,.0f} 位中实际 {observed:.1%}，超出偶然误差。",
+)
+
+
 def card_facts(
     project: Project,
     data: TrainingData,
@@ -131,6 +149,7 @@ def card_facts(
     version: str,
     run_id: str,
     promoted: bool,
+    limits: Sequence[Text],
 ) -> CardFacts:
     """What the card must be told beside the judged rows."""
     has_value = bool(np.isfinite(judgement.value).any())
@@ -156,6 +175,7 @@ def card_facts(
         costs=costs if has_value else None,
         flagged_from=project.churn.bands.high,
         baselines=judgement.baselines,
+        limits=limits,
     )
 
 

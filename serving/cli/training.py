@@ -238,6 +238,10 @@ def print_training(project: Project, result: "Training") -> None:
     )
     print_metrics({here(MODEL_NAMES[name]): metrics for name, metrics in result.metrics.items()})
     print_when(project, result)
+    if result.groups_off:
+        heading(Text("Groups whose probabilities were off", "概率有偏差的客户群"))
+        for text in result.groups_off:
+            say(text)
     say("")
     say(_verdict(result))
 
