@@ -110,13 +110,13 @@ def test_the_base_rate_itself_is_refused() -> None:
     assert not decide(judged(churned), level["base_rate"], None, level, CALL).promote
 
 
-@pytest.mark.parametrize("shift", [0.1, -0.2])
+@pytest.mark.parametrize("shift", [0.1, -0.1])
 def test_probabilities_that_are_too_high_or_too_low_as_a_whole_are_refused(shift: float) -> None:
     churned, truth = drawn(4_000)
     verdict = decide(judged(churned), np.clip(truth + shift, 0.001, 0.999), None, {}, CALL)
     assert not verdict.promote
     level = measured(verdict, "calibration_in_the_large", "truth")
-    assert level.value == pytest.approx(shift, abs=0.02)
+    assert level.value == pytest.approx(shift, abs=0.04)  # probabilities end at zero
     assert f"off by {100 * level.value:+.1f} ± {100 * level.standard_error:.1f} percentage points" in str(
         verdict.reasons
     )
