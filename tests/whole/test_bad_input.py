@@ -62,8 +62,8 @@ UNREADABLE: dict[str, tuple[Maker, tuple[str, ...], str]] = {
 }
 TOO_LITTLE: dict[str, tuple[Maker, tuple[str, ...], str]] = {
     "no orders table": (no_orders_table, ("[tables.orders]",), "请在项目文件中添加"),
-    "one customer": (one_customer, ("1 customers who can be lost", "100"), "1 位活跃客户"),
-    "all customers churned": (all_churned, ("0 to stay",), "0 位再次购买"),
+    "one customer": (one_customer, ("1 customers who can be lost", "100"), "1 位可能流失的客户"),
+    "all customers churned": (all_churned, ("0 to stay",), "0 位留下"),
 }
 
 
