@@ -264,7 +264,7 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
     check_enough(frame, outcome_of(project.churn))
     churned = frame[LABEL].to_numpy(dtype=np.int64)
     metrics = evaluate(churned, model.probability(frame))
-    rankings = {name: sign * frame[column] for name, (column, sign) in alone.items()}
+    rankings = {name: sign * _filled(frame[column]) for name, (column, sign) in alone.items() if column in frame}
     progress(Text("done", "完成"), 1.0)
     return Evaluation(
         cutoff,
@@ -274,6 +274,11 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
         {name: float(roc_auc_score(churned, ranking)) for name, ranking in rankings.items()},
         set_aside,
     )
+
+
+def _filled(values: "pd.Series[float]") -> "pd.Series[float]":
+    """Values to rank by, the median where one is missing."""
+    return values.fillna(values.median())
 
 
 def _judged_rows(
