@@ -244,7 +244,8 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
     check_enough(frame, outcome_of(project.churn))
     churned = frame[LABEL].to_numpy(dtype=np.int64)
     metrics = evaluate(churned, model.probability(frame))
-    rankings = {name: sign * frame[column] for name, (column, sign) in alone.items()}
+    # a customer without a value, as the rhythm of who bought once, stands in the middle
+    rankings = {name: sign * frame[column].fillna(frame[column].median()) for name, (column, sign) in alone.items()}
     progress(Text("done", "完成"), 1.0)
     return Evaluation(
         cutoff,
