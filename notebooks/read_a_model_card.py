@@ -4,7 +4,7 @@
 # Every training writes a card: what the model foretells, how good it is, in money, for whom, and what it must not be used
 # for. It lies in the run in MLflow, in English and Chinese, as Markdown and as a page that needs nothing else. This notebook
 # trains on the simulated trading company and reads the card part by part. Run it:
-# `.venv/bin/python notebooks/read_a_model_card.py` (about a minute).
+# `.venv/bin/python notebooks/read_a_model_card.py` (a minute or two).
 #
 # 中文摘要：每次训练都会生成模型说明卡（中英文，Markdown 与独立网页）。本笔记本用模拟贸易公司的数据训练，逐节讲解说明卡：
 # 概要数字的含义、与基线的比较、以货币计的收益、概率是否可信（校准图）、各客户群体的差异、用途限制、泄漏检查与所用特征；

@@ -3,7 +3,7 @@
 #
 # Trains on a tenth of the CDNOW demo (every tenth customer, as in the literature), reads the run back from MLflow, repeats
 # the training as of two past days, and reads what the gate said: may the model serve? Nothing is left behind, since the
-# project lies in a temporary folder. Run it: `.venv/bin/python notebooks/train_and_compare.py` (about a minute).
+# project lies in a temporary folder. Run it: `.venv/bin/python notebooks/train_and_compare.py` (a minute or two).
 #
 # 中文摘要：用 CDNOW 十分之一的客户训练流失模型，与无需模型的基线（总体流失率、最近购买时间、购买次数、自身节奏）逐项比较；
 # 从 MLflow 读回本次运行，绘制校准图与增益图；以过去两个时点回测，检验优势是否稳定；最后查看闸门的裁决：模型能否上线，理由为何。
@@ -27,7 +27,7 @@ from training.job import SEED, train
 from training.mlflow_store import tracking
 from training.tracking import JUDGED_ROWS
 
-as_of = datetime(1998, 4, 1, tzinfo=UTC)
+as_of = datetime(1998, 7, 1, tzinfo=UTC)
 place = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
 # %% [markdown]
