@@ -140,8 +140,7 @@ def card_facts(
         version=version,
         run_id=run_id,
         trained_as_of=data.plan.as_of,
-        horizon_days=project.churn.horizon_days,
-        active_within_days=project.churn.active_within_days,
+        churn=project.churn,
         currency=project.project.currency,
         rows=len(data.labelled),
         customers=data.labelled["customer_id"].nunique(),
@@ -156,6 +155,7 @@ def card_facts(
         costs=costs if has_value else None,
         flagged_from=project.churn.bands.high,
         baselines=judgement.baselines,
+        by_customers=data.by_customers,
     )
 
 
