@@ -290,7 +290,11 @@ def test_a_panel_with_dates_is_judged_on_its_last_day_and_evaluated_on_a_later_o
     missed = refused("evaluate", "--project", months, "--as-of", "2025-08-15")
     assert "no labelled row of 2025-08-15" in missed
     assert "2025-07-01, 2025-08-01" in missed
-    assert "hindsight" in done("score", "--project", months, "--as-of", "2025-06-15", "--out", months / "scores")
+    nobody = refused("score", "--project", months, "--as-of", "2025-06-15", "--out", months / "scores")
+    assert "no row to score" in nobody
+    told = done("score", "--project", months, "--as-of", "2025-08-02", "--out", months / "scores", "--quiet")
+    assert "5 customers scored" in told
+    assert "hindsight" not in told
 
 
 # Telephone customers (IBM)
