@@ -134,7 +134,8 @@ def _table_lines(guess: TableGuess, language: Language) -> list[str]:
     lines += ["", f"[tables.{guess.table.name}.columns]"]
     lines += [_line(g.column, g.toml, g.why, language) for g in guess.guesses]
     if guess.unused:
-        lines.append(_comment(_NOT_USED.format(columns=", ".join(guess.unused)), language))
+        said = _ATTRIBUTES if guess.table.any_attribute and not guess.table.key else _NOT_USED
+        lines.append(_comment(said.format(columns=", ".join(guess.unused)), language))
     open_columns = [c.name for c in contract_columns(guess.table) if c.name not in {g.column for g in guess.guesses}]
     lines.append(_comment(_COULD_BE.format(columns=", ".join(open_columns)), language))
     return lines
@@ -190,6 +191,11 @@ _HORIZON = Text(
 )
 _ACTIVE = Text("only who bought so recently counts as a customer to lose", "近期购买过的客户才谈得上流失")
 _NOT_USED = Text("columns of the source that are not used: {columns}", "数据源中未使用的列：{columns}")
+_ATTRIBUTES = Text(
+    "all other columns are attributes to learn from; leave out those that were filled in after a customer had left:"
+    " attributes = [...] lists the ones to keep of {columns}",
+    "其余各列均作为学习用的属性；请去掉在客户流失之后才填写的列：用 attributes = [...] 列出要保留的，现有 {columns}",
+)
 _COULD_BE = Text("could be given as well: {columns}", "还可以提供：{columns}")
 _UNUSED = Text("{path} is not used; its columns are {columns}", "未使用 {path}；其列为 {columns}")
 _SEEN = Text("  {path}: {columns}", "  {path}：{columns}")

@@ -27,13 +27,14 @@ from serving.store import STORE_FILE, Run, open_store, publish
 from training.abstention import abstain
 from training.dataset import check_as_of
 from training.following import followed
+from training.kinds.words import outcome_of
 from training.loading import model_features
 from training.models.drift import LevelShift
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
 from training.models.timing.fit import agreeing_with_churn
 from training.models.timing.sentences import timing_sentences
-from training.panel import rows_to_score
+from training.panel import is_dated, rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
 from training.replay import keep_snapshot, record_scoring, scores_digest
 from training.tracking import Champion, champion_churn, serving_segments
@@ -67,14 +68,15 @@ Floats = NDArray[np.float64]
 class Scoring:
     """What a batch run made: the table, the file that holds it, and the run that the store now serves.
 
-    ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight. ``set_aside`` are
-    the rows of the sources that could not be read. ``level_shift`` is how far an old model's level was found to be off.
+    ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight (None: a panel
+    without dates, of which nobody can say). ``set_aside`` are the rows of the sources that could not be read.
+    ``level_shift`` is how far an old model's level was found to be off.
     """
 
     scores: pa.Table
     file: Path
     published: PublishedRun
-    knows_until: datetime
+    knows_until: datetime | None
     set_aside: SetAside | None
     level_shift: LevelShift | None = None
 
@@ -111,14 +113,17 @@ def score(
     with atomic_file(file) as temporary:
         pq.write_table(scores, temporary)
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
-        run = Run(_run_id(scores), as_of, clock(), champion.version, metrics)
+        as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
+        run = Run(_run_id(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
         with closing(open_store(project.workspace / STORE_FILE)) as store:
             published = publish(store, run, scores)
     of_segments = segments.version if segments else NO_SEGMENTS
     record_scoring(project, champion, of_segments, run.run_id, as_of, run.published_at, scores, kept)
     progress(Text("done", "完成"), 1.0)
-    return Scoring(scores, file, published, datetime.fromisoformat(champion.stored.facts.as_of), set_aside, level.shift)
+    has_days = project.churn.kind != "panel" or is_dated(project)
+    knows_until = datetime.fromisoformat(champion.stored.facts.as_of) if has_days else None
+    return Scoring(scores, file, published, knows_until, set_aside, level.shift)
 
 
 def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:

@@ -116,7 +116,8 @@ class Score(_Answer):
         description="The instant the score speaks for, UTC: it uses only facts known before / 评分时点（UTC）"
     )
     churn_probability: Probability | None = Field(
-        description="Probability of leaving within the horizon, 0 to 1; null when abstained / 在期限内流失的概率（0–1）"
+        description="Probability of leaving within the horizon, 0 to 1, as the run's leaving says; null when abstained"
+        " / 在期限内流失的概率（0–1），流失的含义见批次的 leaving"
     )
     churn_probability_low: Probability | None = Field(description="Lower end of its 95 % interval / 95% 区间下限")
     churn_probability_high: Probability | None = Field(description="Upper end of its 95 % interval / 95% 区间上限")
@@ -129,7 +130,9 @@ class Score(_Answer):
     expected_days_high: float | None = Field(description="Upper end of its 80 % interval, days / 80% 区间上限（天）")
     expected: BilingualText | None = Field(description="The same as a sentence / 上述时间的文字说明")
     churn_band: ChurnBand | None = Field(description="The probability as a band / 流失风险等级")
-    segment: str | None = Field(description="RFM segment, e.g. at_risk / RFM 客户细分")
+    segment: str | None = Field(
+        description="RFM segment, e.g. at_risk; null without orders / RFM 客户细分；没有订单时为空"
+    )
     days_since_last_purchase: float | None = Field(
         description="Days from the last purchase to as_of / 距上次购买的天数"
     )
@@ -137,12 +140,14 @@ class Score(_Answer):
     spend_365d: float | None = Field(description="Spend in the last 365 days, currency / 近 365 天消费额（货币）")
     overdue_balance: float | None = Field(description="Unpaid after its due date, currency / 逾期未付余额（货币）")
     value_at_stake: float | None = Field(
-        description="Margin over the value horizon if the customer stays, currency / 留存客户在价值期限内的毛利（货币）"
+        description="Margin over the value horizon if the customer stays, currency; null without orders or contract prices"
+        " / 留存客户在价值期限内的毛利（货币）；没有订单或合同价格时为空"
     )
     value_horizon_days: int = Field(ge=1, description="Horizon of the value, days / 价值期限（天）")
     currency: str = Field(description="Currency of all money here, ISO 4217 / 货币代码")
     recommended_action: str | None = Field(
-        description="Action of the playbook; no_action if none pays; null if abstained / 推荐行动；no_action 即无需行动"
+        description="Action of the playbook; no_action if none pays; null if risk or value at stake is not known"
+        " / 推荐行动；no_action 即无需行动；风险或价值未知时为空"
     )
     recommended_action_name: BilingualText | None = Field(description="The action's name / 推荐行动的名称")
     why: BilingualText | None = Field(description="Why this customer needs a look, in one sentence / 关注该客户的原因")
@@ -229,19 +234,29 @@ class RunSummary(_Answer):
 
     customers: int = Field(description="Customers in the run / 客户数")
     abstained: int = Field(description="Customers without a churn probability / 未评分的客户数")
+    leaving: BilingualText | None = Field(
+        None, description="What the probabilities are probabilities of / 流失概率所指的结果"
+    )
     by_segment: dict[str, int] = Field(description="Customers per segment / 各细分的客户数")
     by_churn_band: dict[str, int] = Field(description="Customers per churn band / 各风险等级的客户数")
     by_action: dict[str, int] = Field(description="Customers per recommended action / 各推荐行动的客户数")
     action_names: dict[str, BilingualText] = Field(description="Names of these actions / 行动名称")
-    high_risk_value_at_stake: float = Field(
-        description="Value at stake of customers in the high band, currency / 高风险客户的留存价值合计（货币）"
+    high_risk_value_at_stake: float | None = Field(
+        description="Value at stake of customers in the high band, currency; null when no customer's value is known"
+        " / 高风险客户的留存价值合计（货币）；没有任何客户的价值已知时为空"
     )
-    expected_profit: float = Field(
-        description="Expected profit of all recommended actions together, currency / 全部推荐行动的预期利润合计（货币）"
+    expected_profit: float | None = Field(
+        description="Expected profit of all recommended actions together, currency; null when nothing can be recommended"
+        " / 全部推荐行动的预期利润合计（货币）；无法推荐行动时为空"
     )
     currency: str = Field(description="Currency of the sums, ISO 4217 / 货币代码")
     churn_horizon_days: int = Field(description="Horizon of the churn probability, days / 流失概率的期限（天）")
     value_horizon_days: int = Field(description="Horizon of the value at stake, days / 价值期限（天）")
+
+    @property
+    def knows_money(self) -> bool:
+        """Whether customers can be ranked by money: not without orders, contract prices or overdue invoices."""
+        return self.high_risk_value_at_stake is not None or bool(self.by_action)
 
 
 class PublishedRun(_Answer):

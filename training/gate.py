@@ -185,11 +185,18 @@ def _praise(differences: tuple[Difference, ...], has_champion: bool, money: Mone
     """Why a model may serve: it is the first one, it is better, or it is equal and knows newer facts."""
     by_name = {(d.measure, d.against): d for d in differences}
     if not has_champion:
-        return _FIRST.format(**_money(by_name["money", "nobody"], money))
+        alone = by_name["money", "nobody"]
+        return _FIRST.format(**_money(alone, money)) if _earns(alone) else _FIRST_UNPAID
     earnings, loss = by_name["money", "champion"], by_name["log_loss", "champion"]
     better = any(d.value > NOISE_ERRORS * d.standard_error for d in (earnings, loss))
     words = _BETTER if better else _EQUAL
-    return words.format(**_money(earnings, money), gain=loss.value, loss_error=loss.standard_error)
+    paid = _EARNED.format(**_money(earnings, money)) if _earns(by_name["money", "nobody"]) else Text("", "")
+    return words.format(money=paid, gain=loss.value, loss_error=loss.standard_error)
+
+
+def _earns(difference: Difference) -> bool:
+    """Whether any contact pays at all: not where values are unknown, or too low for every action."""
+    return difference.value != 0 or difference.standard_error != 0
 
 
 def _money(difference: Difference, money: Money) -> dict[str, Any]:
@@ -284,21 +291,30 @@ _FIRST = Text(
     "优于各基线，概率与实际相符，按它决策每 {customers:,} 位客户可得 {currency} {amount:,.0f} ± {error:,.0f}。"
     "没有可供比较的当前模型。",
 )
+_FIRST_UNPAID = Text(
+    "It beats the baselines, and its probabilities come true; at the values that are known, no contact pays. There was no"
+    " serving model to compare it with.",
+    "优于各基线，概率与实际相符；按已知的客户价值，没有值得进行的联系。没有可供比较的当前模型。",
+)
+_EARNED = Text(
+    "{currency} {amount:+,.0f} ± {error:,.0f} per {customers:,} customers, ",
+    "每 {customers:,} 位客户 {currency} {amount:+,.0f} ± {error:,.0f}，",
+)
 _BETTER = Text(
-    "It is better than the serving model: {currency} {amount:+,.0f} ± {error:,.0f} per {customers:,} customers, log-loss"
-    " lower by {gain:.4f} ± {loss_error:.4f} nats a customer.",
-    "优于当前模型：每 {customers:,} 位客户 {currency} {amount:+,.0f} ± {error:,.0f}，"
-    "每位客户的对数损失降低 {gain:.4f} ± {loss_error:.4f} 奈特。",
+    "It is better than the serving model: {money}log-loss lower by {gain:.4f} ± {loss_error:.4f} nats a customer.",
+    "优于当前模型：{money}每位客户的对数损失降低 {gain:.4f} ± {loss_error:.4f} 奈特。",
 )
 _EQUAL = Text(
-    "It equals the serving model within noise ({currency} {amount:+,.0f} ± {error:,.0f} per {customers:,} customers,"
-    " log-loss lower by {gain:.4f} ± {loss_error:.4f} nats a customer) and knows newer facts.",
-    "与当前模型在噪声范围内相当（每 {customers:,} 位客户 {currency} {amount:+,.0f} ± {error:,.0f}，"
-    "每位客户的对数损失降低 {gain:.4f} ± {loss_error:.4f} 奈特），且使用了更新的数据。",
+    "It equals the serving model within noise ({money}log-loss lower by {gain:.4f} ± {loss_error:.4f} nats a customer) and"
+    " knows newer facts.",
+    "与当前模型在噪声范围内相当（{money}每位客户的对数损失降低 {gain:.4f} ± {loss_error:.4f} 奈特），且使用了更新的数据。",
 )
 
 _BASELINE_NAMES: dict[str, Text] = {
     "base_rate": Text("base rate", "总体流失率"),
     "recency": Text("recency alone", "仅用最近购买时间"),
     "number_of_purchases": Text("number of purchases alone", "仅用购买次数"),
+    "own_rhythm": Text("silence against the own rhythm alone", "仅用沉默时间与自身节奏之比"),
+    "contract_age": Text("age of the contract alone", "仅用合同已生效时间"),
+    "best_attribute": Text("the best attribute alone", "仅用最佳属性"),
 }

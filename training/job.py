@@ -26,7 +26,6 @@ from training.comparison import judged_table
 from training.cutoffs import Schedule
 from training.dataset import (
     LABEL,
-    at_cutoffs,
     check_enough,
     check_outcome_known,
     kind_of,
@@ -52,7 +51,7 @@ from training.loading import TrainingData, load_training_data, model_features
 from training.models.fitting import CANDIDATES, Fitted, Settings, parameters_of
 from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
-from training.panel import best_attribute, labelled_rows
+from training.panel import best_attribute, is_dated, rows_of_day
 from training.registry import Signature, settle
 from training.tracking import champion_as_judged, champion_churn, log_churn_model, log_files, log_segments, recording
 from training.tuned import tuned_settings
@@ -245,7 +244,8 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
     champion = champion_churn(project)
     model = champion.stored
     knows_until = datetime.fromisoformat(model.facts.as_of)
-    if cutoff < knows_until:
+    is_told_by_days = project.churn.kind != "panel" or is_dated(project)
+    if cutoff < knows_until and is_told_by_days:
         raise AsOfError(
             Text(
                 "The model knows facts up to {known:%Y-%m-%d}; judging it on {cutoff:%Y-%m-%d} would let it look ahead."
@@ -287,7 +287,7 @@ def _judged_rows(
     """The rows of a cut-off with what came true, and the features that rank them without a model."""
     features, horizon = model_features(model, facts), timedelta(days=model.facts.horizon_days)
     if facts.project.churn.kind == "panel":
-        raw = at_cutoffs(labelled_rows(facts, cutoff + horizon), [cutoff])
+        raw = rows_of_day(facts, cutoff)
         rows = model.encoded(raw).assign(**{LABEL: raw[LABEL]})
         return rows, best_attribute(rows, list(model.facts.features))
     check_outcome_known(facts, cutoff, model.facts.horizon_days)

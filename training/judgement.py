@@ -159,8 +159,7 @@ def card_facts(
         version=version,
         run_id=run_id,
         trained_as_of=data.plan.as_of,
-        horizon_days=project.churn.horizon_days,
-        active_within_days=project.churn.active_within_days,
+        churn=project.churn,
         currency=project.project.currency,
         rows=len(data.labelled),
         customers=data.labelled["customer_id"].nunique(),
@@ -176,6 +175,7 @@ def card_facts(
         flagged_from=project.churn.bands.high,
         baselines=judgement.baselines,
         limits=limits,
+        by_customers=data.by_customers,
     )
 
 

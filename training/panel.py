@@ -12,7 +12,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from features.catalogue import Feature
-from features.errors import NotEnoughDataError, ProjectError
+from features.errors import AsOfError, NotEnoughDataError, ProjectError
+from features.project import Project
 from features.readers import quoted
 from features.sources import Facts
 from features.text import Text
@@ -20,6 +21,7 @@ from training.cutoffs import Schedule
 from training.dataset import LABEL
 
 HELD_OUT_SHARE = 0.25
+MOST_DAYS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,38 @@ def labelled_rows(facts: Facts, as_of: datetime) -> pd.DataFrame:
     Rows without a date of their own stand at ``as_of``.
     """
     rows = _rows(facts, as_of, "label IS NOT NULL")
-    if _is_dated(facts):
+    if is_dated(facts.project):
         horizon = timedelta(days=facts.project.churn.horizon_days)
         rows = rows[rows["as_of"] + horizon <= as_of]
     return rows.assign(**{LABEL: rows[LABEL].astype(np.int64)}).reset_index(drop=True)
+
+
+def rows_of_day(facts: Facts, cutoff: datetime) -> pd.DataFrame:
+    """The labelled rows dated ``cutoff``, as `labelled_rows` gives them. Raises AsOfError: the panel has none."""
+    horizon = timedelta(days=facts.project.churn.horizon_days)
+    if not is_dated(facts.project):
+        raise AsOfError(
+            Text(
+                "The rows of the panel carry no dates, so none of them is known to be newer than the model. 'retinue train' has"
+                " judged it on customers held out ('retinue models show'); to evaluate it later, add as_of to the panel.",
+                "快照的行没有日期，无法判断哪些行晚于模型。“retinue train”已在留出的客户上评估过模型（见“retinue models show”）；"
+                "若要日后评估，请为快照添加 as_of。",
+            )
+        )
+    rows = labelled_rows(facts, cutoff + horizon)
+    of_day = rows[rows["as_of"] == pd.Timestamp(cutoff)].reset_index(drop=True)
+    if of_day.empty:
+        days = pd.DatetimeIndex(rows["as_of"].unique()).tz_convert(facts.project.timezone).sort_values()
+        raise AsOfError(
+            Text(
+                "The panel has no labelled row of {cutoff:%Y-%m-%d}. Choose one of its days; the last ones until then are"
+                " {days}.",
+                "快照中没有 {cutoff:%Y-%m-%d} 的带标签行。请选择快照中的日期；此前最后几个为 {days}。",
+            ),
+            cutoff=cutoff,
+            days=", ".join(f"{day:%Y-%m-%d}" for day in days[-MOST_DAYS_NAMED:]) or "–",
+        )
+    return of_day
 
 
 def rows_to_score(facts: Facts, as_of: datetime) -> pd.DataFrame:
@@ -104,7 +134,7 @@ def split(facts: Facts, as_of: datetime, seed: int) -> PanelSplit:
     zone, horizon = facts.project.timezone, timedelta(days=facts.project.churn.horizon_days)
     cutoffs = [pd.Timestamp(c).to_pydatetime().astimezone(zone) for c in sorted(rows["as_of"].unique())]
     earlier = tuple(c for c in cutoffs if cutoffs and c + horizon <= cutoffs[-1])
-    if _is_dated(facts) and earlier:
+    if is_dated(facts.project) and earlier:
         plan = Schedule(as_of, tuple(cutoffs), earlier, cutoffs[-1])
         test = rows["as_of"] == pd.Timestamp(cutoffs[-1])
         fit = rows["as_of"].isin(pd.to_datetime(list(earlier), utc=True))
@@ -119,7 +149,7 @@ def split(facts: Facts, as_of: datetime, seed: int) -> PanelSplit:
 def end_of_panel(facts: Facts) -> datetime | None:
     """When the last label of a dated panel is complete, on the project's calendar; None: its rows carry no dates."""
     panel_features(facts)
-    if not _is_dated(facts):
+    if not is_dated(facts.project):
         return None
     [(last,)] = facts.connection.sql("SELECT max(as_of) FROM panel WHERE label IS NOT NULL").fetchall()
     if last is None:
@@ -145,8 +175,9 @@ def _attributes(facts: Facts) -> list[str]:
     return [name for name in facts.readings["panel"].attributes if types[name] in ("DOUBLE", "BOOLEAN", "VARCHAR")]
 
 
-def _is_dated(facts: Facts) -> bool:
-    return "as_of" in facts.columns["panel"]
+def is_dated(project: Project) -> bool:
+    """Whether the rows of the project's panel say of which day they are."""
+    return "panel" in project.tables and "as_of" in project.tables["panel"].columns
 
 
 def _rows(facts: Facts, as_of: datetime, condition: str) -> pd.DataFrame:

@@ -43,6 +43,21 @@ def what_was_checked(certificate: Certificate) -> Text:
     """Features, cut-offs, customers, facts and catalogue, in a sentence."""
     checked = certificate.checked
     tables = ", ".join(f"{table} {rows:,}" for table, rows in checked.facts.items())
+    if not checked.cutoffs:
+        return Text(
+            "As of {as_of:%Y-%m-%d}: {features} features by themselves, without cut-offs, {comparisons:,} comparisons; on"
+            " {customers:,} of {of_customers:,} customers with their facts ({tables}). Catalogue {catalogue}.",
+            "时点 {as_of:%Y-%m-%d}：逐一检查 {features} 个特征，不涉及截止时间，共 {comparisons:,} 次比较；"
+            "{of_customers:,} 位客户中的 {customers:,} 位及其事实（{tables}）。特征目录 {catalogue}。",
+        ).format(
+            as_of=certificate.as_of,
+            features=len(checked.features),
+            comparisons=checked.comparisons,
+            customers=checked.customers,
+            of_customers=checked.of_customers,
+            tables=tables,
+            catalogue=certificate.catalogue_hash,
+        )
     return Text(
         "As of {as_of:%Y-%m-%d}: {features} features at {cutoffs} cut-offs ({first} to {last}; probes on the very"
         " instant of a fact: {probes}), {comparisons:,} comparisons; on {customers:,} of {of_customers:,} customers with their"

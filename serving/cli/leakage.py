@@ -102,11 +102,11 @@ def leakage(
 
 def _chosen(facts: "Facts", names: list[str] | None) -> "list[Feature] | None":
     """The features of those names; None without names. Raises ProjectError: the tables support no such feature."""
-    from features.own_features import all_features
+    from training.loading import features_of
 
     if not names:
         return None
-    active = {f.name: f for f in all_features(facts)}
+    active = {f.name: f for f in features_of(facts)}
     wanted = [name.strip() for given in names for name in given.split(",") if name.strip()]
     for name in wanted:
         if name not in active:

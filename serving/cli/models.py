@@ -127,7 +127,8 @@ def show(version: VersionArgument, project: ProjectOption = Path(".")) -> None:
             say(f"• {here(reason)}")
     heading(Text("Parameters", "参数"))
     told = {**found.parameters, **{name: found.tags[name] for name in SHOWN_TAGS if name in found.tags}}
-    table((Text("name", "名称"), Text("value", "值")), sorted(told.items()))
+    rows = [(name, "–" if value == "None" else value) for name, value in sorted(told.items())]  # MLflow keeps texts
+    table((Text("name", "名称"), Text("value", "值")), rows)
     heading(Text("Files", "文件"))
     say(
         Text("In {place}; the plots are in plots.", "位于 {place}；图表在 plots 中。").format(

@@ -23,9 +23,13 @@ from serving.cli.output import (
 )
 
 if TYPE_CHECKING:  # the libraries behind scoring load slowly; --help must not wait for them
+    import pyarrow as pa
+
     from serving.batch import Scoring
+    from serving.schemas import RunSummary
 
 MOST_CONTACTS = 10
+RISK_COLUMNS = (Text("customer", "客户"), Text("risk (95 %)", "风险（95%）"), Text("why", "原因"))
 
 SCORE_HELP = Text(
     "Score every customer as of a date; write scores.parquet and publish the scores for 'retinue serve'.\n\n"
@@ -57,8 +61,6 @@ COMMANDS = (("score", score, SCORE_HELP),)
 
 def print_scoring(project: Project, result: "Scoring") -> None:
     """Who is at risk, which segments there are, and whom to contact first."""
-    from training.kinds.words import outcome_of
-
     summary = result.published.summary
     as_of = result.published.as_of.astimezone(project.timezone)
     heading(
@@ -69,30 +71,18 @@ def print_scoring(project: Project, result: "Scoring") -> None:
     bands = summary.by_churn_band
     say(
         Text(
-            "{customers:,} customers scored; risk ({outcome}): {high:,} high, {medium:,} medium, {low:,} low;"
-            " {abstained:,} without a probability (nothing to lose yet, or already gone).",
-            "已评分 {customers:,} 位客户；风险（{outcome}）：高 {high:,}、中 {medium:,}、低 {low:,}；"
-            "{abstained:,} 位无概率（尚无可流失，或已流失）。",
+            "{customers:,} customers scored; risk ({outcome}): {high:,} high, {medium:,} medium, {low:,} low"
+            "{abstained}",
+            "已评分 {customers:,} 位客户；风险（{outcome}）：高 {high:,}、中 {medium:,}、低 {low:,}{abstained}",
         ).format(
             customers=summary.customers,
-            outcome=outcome_of(project.churn),
-            abstained=summary.abstained,
+            outcome=_leaving(project, summary),
+            abstained=_abstained(summary.abstained),
             **{name: bands.get(name, 0) for name in ("high", "medium", "low")},
         )
     )
-    say(
-        Text(
-            "Margin at stake with high-risk customers over {days} days: {currency} {stake:,.0f}. The recommended actions"
-            " together are expected to earn {currency} {profit:,.0f}, under the playbook's assumptions.",
-            "高风险客户 {days} 天内的毛利：{currency} {stake:,.0f}。按行动手册的假设，全部推荐行动预计带来 {currency} {profit:,.0f}。",
-        ).format(
-            days=summary.value_horizon_days,
-            currency=summary.currency,
-            stake=summary.high_risk_value_at_stake,
-            profit=summary.expected_profit,
-        )
-    )
-    if result.knows_until > result.published.as_of:
+    say(_money(summary))
+    if result.knows_until is not None and result.knows_until > result.published.as_of:
         say(
             Text(
                 "Careful: the model knows facts up to {known:%Y-%m-%d}, so these scores are told in hindsight. To see how good"
@@ -125,6 +115,42 @@ def print_scoring(project: Project, result: "Scoring") -> None:
     )
 
 
+def _leaving(project: Project, summary: "RunSummary") -> Text:
+    from training.kinds.words import outcome_of
+
+    return Text(summary.leaving.en, summary.leaving.zh) if summary.leaving else outcome_of(project.churn)
+
+
+def _abstained(customers: int) -> Text:
+    """The end of the sentence on the risks."""
+    if not customers:
+        return Text(".", "。")
+    return Text(
+        "; {n:,} without a probability (nothing to lose yet, or already gone).",
+        "；{n:,} 位无概率（尚无可流失，或已流失）。",
+    ).format(n=customers)
+
+
+def _money(summary: "RunSummary") -> Text:
+    """What is at stake and what the actions are expected to earn, or why neither is known."""
+    if not summary.knows_money:
+        return Text(
+            "What is at stake in money is not known without orders or contract prices, so no action is recommended.",
+            "没有订单或合同价格，无法得知面临流失的价值，因此不推荐行动。",
+        )
+    stake = Text("", "")
+    if summary.high_risk_value_at_stake is not None:
+        stake = Text(
+            "Margin at stake with high-risk customers over {days} days: {currency} {stake:,.0f}. ",
+            "高风险客户 {days} 天内的毛利：{currency} {stake:,.0f}。",
+        ).format(days=summary.value_horizon_days, currency=summary.currency, stake=summary.high_risk_value_at_stake)
+    return Text(
+        "{stake}The recommended actions together are expected to earn {currency} {profit:,.0f}, under the playbook's"
+        " assumptions.",
+        "{stake}按行动手册的假设，全部推荐行动预计带来 {currency} {profit:,.0f}。",
+    ).format(stake=stake, currency=summary.currency, profit=summary.expected_profit or 0.0)
+
+
 def _print_segments(sizes: dict[str, int]) -> None:
     from training.models.rfm import SEGMENTS
 
@@ -142,18 +168,20 @@ def _print_segments(sizes: dict[str, int]) -> None:
 def _print_contacts(result: "Scoring") -> None:
     import pyarrow.compute as pc
 
-    heading(Text("Contact first", "优先联系"))
     scores = result.scores
+    if not result.published.summary.knows_money:
+        _print_highest_risks(scores)
+        return
+    heading(Text("Contact first", "优先联系"))
     paying = scores.filter(pc.greater(pc.fill_null(scores["expected_profit"], 0.0), 0.0))
     first = paying.sort_by([("expected_profit", "descending"), ("customer_id", "ascending")]).slice(0, MOST_CONTACTS)
     if not first.num_rows:
         say(Text("No action of the playbook pays for anybody today.", "今天没有值得采取的行动。"))
+        _print_highest_risks(scores)
         return
     table(
         (
-            Text("customer", "客户"),
-            Text("risk (95 %)", "风险（95%）"),
-            Text("why", "原因"),
+            *RISK_COLUMNS,
             Text("action", "行动"),
             Text("expected profit (low–high)", "预期利润（低–高）"),
         ),
@@ -162,7 +190,16 @@ def _print_contacts(result: "Scoring") -> None:
     )
 
 
-def _contact(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
+def _print_highest_risks(scores: "pa.Table") -> None:
+    """Whom to look at where no money can be compared."""
+    ranked = scores.sort_by([("churn_probability", "descending"), ("customer_id", "ascending")])
+    first = [row for row in ranked.slice(0, MOST_CONTACTS).to_pylist() if row["churn_probability"] is not None]
+    if first:
+        heading(Text("Highest risk", "风险最高"))
+        table(RISK_COLUMNS, [_risk(row) for row in first], right=(1,))
+
+
+def _risk(row: dict[str, Any]) -> tuple[str, str, str]:
     probability = row["churn_probability"]
     name = row["customer_name"]
     return (
@@ -171,6 +208,12 @@ def _contact(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         if probability is None
         else f"{probability:.0%} ({row['churn_probability_low']:.0%}–{row['churn_probability_high']:.0%})",
         (row["why"] or {}).get(LANGUAGE, "–"),
+    )
+
+
+def _contact(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        *_risk(row),
         row["recommended_action_name"][LANGUAGE],
         f"{row['currency']} {row['expected_profit']:,.2f} "
         f"({row['expected_profit_low']:,.2f}–{row['expected_profit_high']:,.2f})",

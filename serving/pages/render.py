@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.text import Language, Text
 from serving.pages import formats
-from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS
+from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY
 from serving.schemas import BilingualText
 from training.models.rfm import SEGMENTS
 
@@ -39,7 +39,7 @@ def _environment() -> Environment:
         "segments": SEGMENTS,
         "bands": BANDS,
     }
-    environment.globals |= {"sorts": SORTS, "no_action": NO_ACTION}
+    environment.globals |= {"sorts": SORTS, "sorts_of_money": SORTS_OF_MONEY, "no_action": NO_ACTION}
     return environment
 
 

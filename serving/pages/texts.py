@@ -15,6 +15,9 @@ SORTS: dict[str, Text] = {
     "customer_id": Text("Customer id", "客户编号"),
 }
 
+SORTS_OF_MONEY = ("-expected_profit", "-value_at_stake")
+"""Those that say nothing where no money is known."""
+
 NO_ACTION = Text("No action pays today", "今天无需行动")
 
 METRICS: dict[str, Text] = {
@@ -27,6 +30,14 @@ METRICS: dict[str, Text] = {
 PAGE: dict[str, Text] = {
     "title": Text("Who to contact today", "今天该联系谁"),
     "tagline": Text("Customers ranked by what a contact is expected to earn.", "按联系客户的预期收益排序。"),
+    "tagline_unpaid": Text(
+        "Customers ranked by their risk; no action pays today.", "按流失风险排序；今天没有值得采取的行动。"
+    ),
+    "tagline_risk": Text(
+        "Customers ranked by their risk; actions need orders or contract prices.",
+        "按流失风险排序；推荐行动需要订单或合同价格。",
+    ),
+    "leaving": Text("Leaving means: {outcome}.", "流失指：{outcome}。"),
     "skip": Text("Skip to the list", "跳到列表"),
     "language": Text("Language", "语言"),
     "as_of": Text("Scores as of {day}", "评分时点：{day}"),
@@ -41,6 +52,9 @@ PAGE: dict[str, Text] = {
     "tile_risk_note": Text(
         "{share} of those scored; leaving within {days} days", "占已评分客户的 {share}；{days} 天内流失"
     ),
+    "tile_medium": Text("At medium risk", "中流失风险"),
+    "tile_low": Text("At low risk", "低流失风险"),
+    "tile_share_note": Text("{share} of those scored", "占已评分客户的 {share}"),
     "tile_stake": Text("Money at stake", "面临流失的价值"),
     "tile_stake_note": Text("margin over {days} days of those at high risk", "高风险客户未来 {days} 天的毛利"),
     "tile_profit": Text("Worth doing", "值得采取的行动"),

@@ -65,11 +65,12 @@ def _begin_again(request: Request, target: str) -> dict[str, str]:
 
 def _rows(connection: Connection, run: PublishedRun, asked: dict[str, str], cursor: str) -> dict[str, Any]:
     """The customers of one page of the list, how many there are in all, and the cursor of the next page."""
-    sort: SortName = asked["sort"] or "-expected_profit"  # type: ignore[assignment]
+    sort: SortName = asked["sort"] or ("-expected_profit" if run.summary.expected_profit else "-churn_probability")  # type: ignore[assignment]
     filters = Filters(*(asked[name] or None for name in ("segment", "band", "action", "search")))
     after = decode_cursor(cursor, run.run_id, sort) if cursor else None
     page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, ROWS)
     return {
+        "sorted_by": sort,
         "customers": [Score.model_validate_json(body) for body in page.bodies],
         "count": count_customers(connection, run.run_id, filters) if any(filters) else run.rows,
         "next_cursor": encode_cursor(run.run_id, sort, page.last) if page.last else None,

@@ -29,13 +29,17 @@ _COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body")]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of scores is, apart from its scores. ``run_id`` names it for ever; publishing it again replaces it."""
+    """What a run of scores is, apart from its scores. ``run_id`` names it for ever; publishing it again replaces it.
+
+    ``leaving`` says what the probabilities are probabilities of.
+    """
 
     run_id: str
     as_of: datetime
     published_at: datetime
     model_version: str | None = None
     model_metrics: Mapping[str, float | None] = field(default_factory=dict)
+    leaving: Text | None = None
 
 
 def publish(store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch]) -> PublishedRun:
@@ -53,7 +57,7 @@ def publish(store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch])
         _forget_all_but(connection, previous if previous is not None else -1, run.run_id)
         number = _insert_run(connection, run)
         facts = _insert_scores(connection, number, run, batches)
-        _summarise(connection, number, facts)
+        _summarise(connection, number, facts, run.leaving)
         connection.execute(insert(CURRENT).values(only=1, run=number, previous_run=previous))
         published = current_run(connection)
     assert published is not None
@@ -206,27 +210,30 @@ def _broken(what: Text) -> StorageError:
     )
 
 
-def _summarise(connection: Connection, number: int, facts: dict[str, Any]) -> None:
-    """Count and sum what was inserted, and write it beside the run."""
+def _summarise(connection: Connection, number: int, facts: dict[str, Any], leaving: Text | None) -> None:
+    """Count and sum what was inserted, and write it beside the run. A sum of which no part is known is None."""
     mine = SCORES.c.run == number
     acts = SCORES.c.recommended_action != NO_ACTION
-    rows, abstained, stake, profit = connection.execute(
+    rows, abstained, valued, stake, profit = connection.execute(
         select(
             func.count(),
             func.count().filter(SCORES.c.churn_probability.is_(None)),
+            func.count(SCORES.c.value_at_stake),
             func.coalesce(func.sum(SCORES.c.value_at_stake).filter(SCORES.c.churn_band == "high"), 0.0),
             func.coalesce(func.sum(SCORES.c.expected_profit).filter(acts), 0.0),
         ).where(mine)
     ).one()
+    by_action = _counts(connection, number, "recommended_action")
     summary = RunSummary(
         customers=rows,
         abstained=abstained,
+        leaving=BilingualText(**leaving._asdict()) if leaving else None,
         by_segment=_counts(connection, number, "segment"),
         by_churn_band=_counts(connection, number, "churn_band"),
-        by_action=_counts(connection, number, "recommended_action"),
+        by_action=by_action,
         action_names={k: BilingualText(**v) for k, v in facts.pop("action_names").items()},
-        high_risk_value_at_stake=stake,
-        expected_profit=profit,
+        high_risk_value_at_stake=stake if valued else None,
+        expected_profit=profit if by_action else None,
         **facts,
     )
     connection.execute(update(RUNS).where(RUNS.c.number == number).values(summary=summary.model_dump_json(), rows=rows))

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from features.text import Text
 from serving.schemas import SCORES_SCHEMA
 from serving.store import STORE_FILE, Run, Store, open_store, publish
 
@@ -55,6 +56,10 @@ def score(customer_id: str, **changes: Any) -> dict[str, Any]:
         "churn_probability_low": 0.4,
         "churn_probability_high": 0.6,
         "churn_horizon_days": 90,
+        "expected_days": None,
+        "expected_days_low": None,
+        "expected_days_high": None,
+        "expected": None,
         "churn_band": "medium",
         "segment": "loyal",
         "days_since_last_purchase": 12.0,
@@ -110,7 +115,8 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
 
 def run(run_id: str = "run-1") -> Run:
     """A run at AS_OF by model version 3."""
-    return Run(run_id, AS_OF, PUBLISHED_AT, "3", {"auc": 0.78, "top_decile_lift": float("nan")})
+    metrics = {"auc": 0.78, "top_decile_lift": float("nan")}
+    return Run(run_id, AS_OF, PUBLISHED_AT, "3", metrics, Text("no purchase for 90 days", "90 天内没有购买"))
 
 
 @pytest.fixture

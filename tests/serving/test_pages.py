@@ -93,6 +93,12 @@ def test_a_customer_page_tells_risk_reasons_action_and_assumption(server: str) -
         assert words in page
 
 
+def test_the_pages_say_what_leaving_means(server: str) -> None:
+    for path in ("/", "/customers/C-1"):
+        assert "Leaving means: no purchase for 90 days." in httpx.get(server + path).text
+        assert "流失指：90 天内没有购买。" in httpx.get(server + path, headers={"Accept-Language": "zh"}).text
+
+
 def test_a_customer_without_a_score_says_why(server: str) -> None:
     page = httpx.get(f"{server}/customers/C-5").text
     assert "No score for this customer" in page

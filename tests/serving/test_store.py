@@ -84,6 +84,7 @@ def test_the_summary_counts_and_sums_what_was_published(store: Store) -> None:
     assert published.summary.model_dump() == {
         "customers": 5,
         "abstained": 1,
+        "leaving": {"en": "no purchase for 90 days", "zh": "90 天内没有购买"},
         "by_segment": {"loyal": 2, "at_risk": 1, "lost": 1},
         "by_churn_band": {"medium": 2, "high": 1, "low": 1},
         "by_action": {"call": 3, "no_action": 1},
@@ -97,6 +98,15 @@ def test_the_summary_counts_and_sums_what_was_published(store: Store) -> None:
         "churn_horizon_days": 90,
         "value_horizon_days": 365,
     }
+
+
+def test_sums_of_which_no_part_is_known_are_not_zero_but_unknown(store: Store) -> None:
+    nothing = ABSTAINED | {"churn_probability": 0.9, "churn_band": "high", "segment": None, "value_at_stake": None}
+    summary = publish(store, run(), table([score("P-1", **nothing), score("P-2", **nothing)])).summary
+    assert (summary.high_risk_value_at_stake, summary.expected_profit, summary.by_action) == (None, None, {})
+    assert not summary.knows_money
+    valued = publish(store, run("run-2"), table([score("P-1", **nothing | {"value_at_stake": 7.0})])).summary
+    assert (valued.high_risk_value_at_stake, valued.knows_money) == (7.0, True)
 
 
 def test_record_batches_are_published_like_a_table(store: Store) -> None:

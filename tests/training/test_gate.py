@@ -72,6 +72,18 @@ def test_a_model_that_equals_the_champion_serves_because_it_is_fresher() -> None
     assert "使用了更新的数据" in verdict.reasons[0].zh
 
 
+@pytest.mark.parametrize("value", [0.0, 20.0])
+def test_where_no_contact_pays_no_earnings_are_claimed(value: float) -> None:
+    """Of customers worth 20 the call keeps 2 at most, and costs 10."""
+    churned, truth = drawn(4_000)
+    first = decide(judged(churned, value), truth, None, base_rate(churned), CALL)
+    again = decide(judged(churned, value), truth, truth, base_rate(churned), CALL)
+    assert first.promote
+    assert "no contact pays" in first.reasons[0].en
+    assert again.promote
+    assert [verdict.reasons[0].en.count("EUR") for verdict in (first, again)] == [0, 0]
+
+
 def test_a_better_model_serves_because_it_is_better() -> None:
     churned, truth = drawn(4_000)
     blurred = 0.3 * truth + 0.7 * truth.mean()

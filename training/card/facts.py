@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from features.project import ChurnSettings
 from features.text import Text
 from training.evaluation.bootstrap import Estimate, bootstrap
 from training.evaluation.calibration import (
@@ -34,7 +35,8 @@ class Occasion:
 class CardFacts:
     """What only the training knows of a model.
 
-    ``rows`` and ``customers`` are those learnt from, ``history`` their cut-offs in ascending order. ``attributions`` holds
+    ``churn`` is what leaving means; ``by_customers`` says that the model was judged on other customers instead of a later
+    day. ``rows`` and ``customers`` are those learnt from, ``history`` their cut-offs in ascending order. ``attributions`` holds
     for each feature its share of the explanations (mean absolute contribution, summing to 1), ``meanings`` what features
     mean in words. ``costs`` is the action that money is computed for (None: no money). ``groups`` are the columns of the
     judged rows to break figures down by, with a title each. ``flagged_from`` is the probability from which a customer
@@ -46,8 +48,7 @@ class CardFacts:
     version: str
     run_id: str
     trained_as_of: datetime
-    horizon_days: int
-    active_within_days: int
+    churn: ChurnSettings
     currency: str
     rows: int
     customers: int
@@ -63,6 +64,7 @@ class CardFacts:
     flagged_from: float | None = None
     baselines: Sequence[str] = BASELINES
     limits: Sequence[Text] = ()
+    by_customers: bool = False
 
 
 @dataclass(frozen=True)

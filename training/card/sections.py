@@ -30,6 +30,7 @@ from training.evaluation.figures import group_picture
 from training.evaluation.groups import LEAST_CUSTOMERS, LEAST_OF_EACH_OUTCOME, TOO_FEW, Group
 from training.evaluation.judged import Judged
 from training.evaluation.titles import model_title
+from training.kinds.words import outcome_of, population_of
 
 MOST_FEATURES = 20
 MOST_FINDINGS = 20
@@ -250,6 +251,8 @@ def _group_row(group: Group) -> Sequence[Text]:
 
 def _time(context: Context) -> Iterator[Block]:
     cutoffs = context.figures.cutoffs
+    if context.facts.by_customers:
+        return
     yield Table(_group_head(Text("cut-off", "截止时间")), [_group_row(group) for group in cutoffs])
     if len(cutoffs) > 1:
         yield Picture("cutoffs", Text("Ranking and level at each cut-off", "各截止时间的排序能力与概率水平"))
@@ -260,17 +263,16 @@ def _data(context: Context) -> Iterator[Block]:
     yield Bullets(
         (
             Text(
-                "Population: customers who bought within {active} days before a cut-off. Left means: no purchase in the"
-                " {horizon} days from the cut-off on.",
-                "总体：截止时间前 {active} 天内有购买的客户。流失指：自截止时间起 {horizon} 天内没有购买。",
-            ).format(active=facts.active_within_days, horizon=facts.horizon_days),
+                "Population: {population}. Left means: {outcome}.",
+                "总体：{population}。流失指：{outcome}。",
+            ).format(population=population_of(facts.churn), outcome=outcome_of(facts.churn)),
             Text(
                 "Learnt from {rows:,} rows of {customers:,} customers at {cutoffs} cut-offs; {features} features.",
                 "学习数据：{customers:,} 位客户，{cutoffs} 个截止时间，共 {rows:,} 行；{features} 个特征。",
             ).format(rows=facts.rows, customers=facts.customers, cutoffs=len(facts.history), features=facts.features),
         )
     )
-    if facts.history:
+    if len(facts.history) > 1 or not facts.by_customers:
         yield Table(
             [Text("cut-off learnt from", "学习所用截止时间"), Text("rows", "行数"), Text("left", "流失比例")],
             [[same(day(o.as_of)), same(number(o.rows)), same(percent(o.churn_rate))] for o in facts.history],
@@ -331,7 +333,10 @@ def _identity(context: Context) -> Iterator[Block]:
         Text("features' catalogue", "特征目录"): context.certificate.catalogue_hash,
     }
     rows = [[title, same(value)] for title, value in known.items()]
-    rows += [[same(name), same(value)] for name, value in (*facts.versions.items(), *facts.parameters.items())]
+    rows += [
+        [same(name), same(MISSING if value is None else value)]
+        for name, value in (*facts.versions.items(), *facts.parameters.items())
+    ]
     yield Table([Text("what", "项目"), Text("value", "数值")], rows, words=2)
 
 

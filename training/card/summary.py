@@ -9,22 +9,25 @@ from training.card.blocks import Block, Bullets, Paragraph, Tile, Tiles, number,
 from training.card.facts import CardFacts, Measured
 from training.evaluation.judged import Judged
 from training.evaluation.titles import model_title
+from training.kinds.words import outcome_of, population_of
+
+HELD_OUT = Text("held out", "留出的客户")
+"""In the place of the cut-offs, where other customers than those learnt from were judged."""
 
 
 def summary(facts: CardFacts, judged: Judged, certificate: Certificate, figures: Measured) -> list[Block]:
     """What the model predicts, its main numbers, and what they mean."""
     what = Text(
-        "For each customer who bought within the last {active} days, the model gives the probability of buying nothing in"
-        " the following {horizon} days. It was judged on outcomes that it had not seen: {rows:,} rows of {customers:,}"
-        " customers, at {cutoffs}.",
-        "对最近 {active} 天内有过购买的每位客户，模型给出其在随后 {horizon} 天内不再购买的概率。"
+        "For {population}, the model gives the probability of leaving; here that means: {outcome}. It was judged on outcomes"
+        " that it had not seen: {rows:,} rows of {customers:,} customers, {cutoffs}.",
+        "对{population}，模型给出其流失的概率；流失在此指：{outcome}。"
         "评估使用模型未见过的结果：{cutoffs}，{customers:,} 位客户，共 {rows:,} 行。",
     ).format(
-        active=facts.active_within_days,
-        horizon=facts.horizon_days,
+        population=population_of(facts.churn),
+        outcome=outcome_of(facts.churn),
         rows=len(judged.rows),
         customers=int(judged.customers.max()) + 1,
-        cutoffs=_when(figures),
+        cutoffs=HELD_OUT if facts.by_customers else _when(figures),
     )
     return [
         Paragraph(what),
@@ -36,8 +39,8 @@ def summary(facts: CardFacts, judged: Judged, certificate: Certificate, figures:
 def _when(figures: Measured) -> Text:
     titles = [group.title for group in figures.cutoffs]
     if len(titles) == 1:
-        return titles[0]
-    return Text("{n} cut-offs from {first} to {last}", "{first} 至 {last} 的 {n} 个截止时间").format(
+        return Text("at {cutoff}", "{cutoff}").format(cutoff=titles[0])
+    return Text("at {n} cut-offs from {first} to {last}", "{first} 至 {last} 的 {n} 个截止时间").format(
         n=len(titles), first=titles[0], last=titles[-1]
     )
 

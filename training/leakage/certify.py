@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import BY_NAME, Feature, catalogue_hash
+from features.errors import AsOfError, FactsError
 from features.leakage.certificate import Certificate, Checked, Finding, in_order
 from features.leakage.clocks import check_clocks
 from features.leakage.entry_order import late_entries
@@ -23,6 +24,7 @@ from training.leakage.cutoffs import between, has_labels, span_of, spread, train
 from training.leakage.entries import check_entries
 from training.leakage.labels import Windows, check_labels, check_windows
 from training.leakage.predictive import check_one_sided, check_predictive
+from training.panel import end_of_panel, panel_features, split
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,11 @@ def certify(
     Parameters: ``as_of`` ends what labels know, by default the end of the facts; ``features`` are by default all that the
     tables support; ``cutoffs`` by default some of those that a training learns from, spread over time; ``now`` is the
     instant after which nothing can have happened.
+    A ready-made panel is looked at as it is, all of it.
     Raises AsOfError: ``as_of`` lies outside the facts; FactsError: there is nothing to check.
     """
+    if facts.project.churn.kind == "panel":
+        return _of_panel(facts, as_of or end_of_panel(facts) or now, features, cutoffs)
     first, end = span_of(facts)
     until = (as_of or end).astimezone(facts.project.timezone)
     if has_labels(facts):
@@ -109,6 +114,36 @@ def certify_training(
         return _answer(facts, sample, question, progress)
 
 
+def _of_panel(
+    facts: Facts, until: datetime | None, features: Sequence[Feature] | None, cutoffs: Sequence[datetime]
+) -> Certificate:
+    if cutoffs:
+        raise FactsError(
+            Text(
+                "A ready-made panel is looked at at its own days; leave out --cutoff.",
+                "现成的快照按其自身的日期检查；请去掉 --cutoff。",
+            )
+        )
+    if until is None:
+        raise AsOfError(
+            Text(
+                "The rows of the panel carry no dates: say as of which day they are to be checked.",
+                "快照的行没有日期：请说明按哪一天检查。",
+            )
+        )
+    chosen = tuple(features) if features is not None else panel_features(facts)
+    parts = split(facts, until.astimezone(facts.project.timezone), 0)
+    if parts.labelled.empty:
+        raise FactsError(
+            Text(
+                "No row of the panel has a label that is known before {as_of:%Y-%m-%d}: there is nothing to check.",
+                "快照中没有在 {as_of:%Y-%m-%d} 之前已知标签的行，无可检查。",
+            ),
+            as_of=until,
+        )
+    return certify_panel(parts.plan, chosen, parts.labelled)
+
+
 def certify_panel(plan: Schedule, features: Sequence[Feature], rows: pd.DataFrame) -> Certificate:
     """Check the attributes of a ready-made panel: whether one alone foretells the label better than can be believed.
 
@@ -121,7 +156,7 @@ def certify_panel(plan: Schedule, features: Sequence[Feature], rows: pd.DataFram
     findings = [*check_predictive(single, values), *check_one_sided(single, values)]
     checked = Checked(
         features=tuple(names),
-        cutoffs=plan.labelled,
+        cutoffs=tuple(c for c in plan.labelled if c < plan.as_of),  # rows without dates stand at as_of itself
         probes=(),
         customers=rows["customer_id"].nunique(),
         of_customers=rows["customer_id"].nunique(),

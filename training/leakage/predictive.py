@@ -52,7 +52,7 @@ def _at_cutoff(cutoff: object, rows: pd.DataFrame, features: list[str]) -> Itera
         enough = np.minimum(leavers, stayers) >= LEAST_OF_EACH_CLASS
         pairs = np.where(enough, leavers * stayers, 1)
         auc = (np.nansum(ranks[left], axis=0) - leavers * (leavers + 1) / 2) / pairs
-        auc = np.maximum(auc, 1 - auc)
+        auc = np.where(enough, np.maximum(auc, 1 - auc), 0.5)
         table = {
             "feature": features,
             "of": of,

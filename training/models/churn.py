@@ -361,7 +361,9 @@ class BlendChurn:
     @classmethod
     def load(cls, directory: Path, features: tuple[str, ...]) -> Self:
         """See ChurnModel."""
-        purchases = PurchaseChurn.load(directory, features) if PurchaseChurn.can_use(features) else None
+        # Purchases are asked of silence alone: blends for other meanings of leaving have the features, but no such part.
+        has_purchases = (directory / "purchases.json").exists()
+        purchases = PurchaseChurn.load(directory, features) if has_purchases else None
         return cls(XGBoostChurn.load(directory, features), LogisticChurn.load(directory, features), purchases)
 
 

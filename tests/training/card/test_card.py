@@ -3,11 +3,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from html.parser import HTMLParser
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from features.leakage.certificate import Certificate, Checked, Finding
+from features.project import ChurnSettings
 from features.text import LANGUAGES, Text
 from tests.training.evaluation.judgements import by_hand, drawn
 from training.card.card import model_card
@@ -26,8 +28,7 @@ FACTS = CardFacts(
     version="7",
     run_id="a1b2c3",
     trained_as_of=datetime(2026, 6, 1, tzinfo=UTC),
-    horizon_days=90,
-    active_within_days=180,
+    churn=ChurnSettings(horizon_days=90, active_within_days=180),
     currency="EUR",
     rows=8000,
     customers=2500,
@@ -141,9 +142,35 @@ def test_the_first_screen_says_what_the_numbers_are() -> None:
     assert f"{ranked.mean():.0%}" in top
     assert f"of all customers: {rate}" in top
     assert f"{JUDGED.probability.mean():.0%} → {rate}" in top
-    assert any(text.startswith("For each customer who bought within the last 180 days") for text in top)
+    assert any(text.startswith("For customers who bought within the last 180 days") for text in top)
     assert "This version serves." in top
     assert "Leakage check: PASS: no leak was found (warnings: 1)." in top
+
+
+@pytest.mark.parametrize(
+    ("kind", "who", "what", "may"),
+    [
+        ("silence", "customers who bought within the last 180 days", "no purchase for 90 days", "fall silent"),
+        ("decline", "customers who bought within the last 180 days, and for the first time at least 90 days ago",
+         "90 days of spend below 40% of the own habit", "buy less"),
+        ("contract", "customers with a running contract", "no running contract 90 days later", "end their contract"),
+        ("panel", "customers such as those of the panel", "what the panel's label marks, within 90 days", "leave"),
+    ],
+)  # fmt: skip
+def test_the_card_speaks_of_the_projects_own_meaning_of_leaving(
+    kind: Literal["silence", "decline", "contract", "panel"], who: str, what: str, may: str
+) -> None:
+    churn = ChurnSettings(kind=kind, horizon_days=90, active_within_days=180, decline_share=0.4)
+    page = model_card(replace(FACTS, churn=churn, by_customers=kind == "panel"), JUDGED, CERTIFICATE)["card.en.html"]
+    assert isinstance(page, str)
+    texts = " ".join(Page(page).texts)
+    assert f"For {who}, the model gives the probability of leaving; here that means: {what}." in texts
+    assert f"Population: {who}. Left means: {what}." in texts
+    assert f"it says who may {may}, not who can or will pay" in texts
+    assert ("Over time" in texts) == (kind != "panel")
+    assert ("It was judged on customers held out, not on a later day" in texts) == (kind == "panel")
+    if kind in ("contract", "panel"):
+        assert not re.search("bought|purchase for|silent", texts)
 
 
 def test_the_same_facts_and_seed_give_the_same_card() -> None:
