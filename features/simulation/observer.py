@@ -1,7 +1,8 @@
 """How likely a customer is still there, for the best observer: one who knows all but whether it has left.
 
 A customer that orders nothing is still there and waits, or has left. Schmittlein, Morrison and Colombo (1987) weigh both
-with one rate for all time; here the rate of leaving changes from week to week.
+with one rate for all time; here the rate of leaving changes from week to week. The observer looks at orders,
+deliveries and complaints; that contacts and payments cease as well after a customer has left tells it nothing more.
 """
 
 import numpy as np

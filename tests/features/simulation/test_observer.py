@@ -1,6 +1,7 @@
 """What an observer knows who is told everything but who has left."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -8,16 +9,19 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from features.simulation.campaigns import run_campaigns
+from features.simulation.company import Company
 from features.simulation.customers import Customers
-from features.simulation.departures import mood
+from features.simulation.departures import leaving_days, mood
 from features.simulation.observer import still_here_probability
+from features.simulation.plan import planned
 from features.simulation.purchases import Purchases
 from features.simulation.rhythm import OwnTime, WorkingTime
-from features.simulation.truth import outlook, true_silence
+from features.simulation.simulate import _course, _Past, _silence
+from features.simulation.truth import Silence, outlook, true_silence
 from tests.features.simulation.people import COMPANY, complaints, orders, plain_customers
 
 GAP_DAYS = 20.0
-NEVER = np.array([np.inf])
 
 
 def _customers(regularity: int, count: int = 1) -> Customers:
@@ -38,7 +42,7 @@ def _bought(*days: float) -> Purchases:
 
 
 def _still_here(regularity: int, purchases: Purchases, rate: np.ndarray, day: int) -> float:
-    return still_here_probability(_customers(regularity), purchases, rate, np.array([0]), day)[0]
+    return float(still_here_probability(_customers(regularity), purchases, rate, np.array([0]), day)[0])
 
 
 def _always(per_day: float) -> np.ndarray:
@@ -95,17 +99,58 @@ def test_a_loss_is_surer_the_more_regular_the_customer_and_the_longer_its_silenc
 
 
 @pytest.mark.parametrize("day", [40, 90, 390])
-def test_where_nobody_leaves_everybody_is_still_here_and_silence_is_that_of_those_who_are(day: int) -> None:
+def test_where_nobody_leaves_everybody_is_still_here_however_long_silent(day: int) -> None:
     assert _still_here(6, _bought(30.0), _always(0.0), day) == 1
 
 
+def test_of_one_who_is_still_here_for_certain_the_observer_knows_as_much_as_the_truth() -> None:
+    said = _silence_of_one(still_here=1.0, left_day=np.inf)
+    assert said.observed[0] == pytest.approx(said.probability[0], rel=1e-12)
+    assert 0 < said.probability[0] < 1
+
+
 def test_the_observer_is_told_nothing_by_the_day_of_leaving() -> None:
+    stays, leaves = (_silence_of_one(still_here=0.7, left_day=day) for day in (np.inf, 40.0))
+    assert leaves.probability[0] == 1
+    assert stays.observed[0] == leaves.observed[0] == pytest.approx(0.3 + 0.7 * stays.probability[0])
+
+
+def _silence_of_one(still_here: float, left_day: float) -> Silence:
     people, purchases = _customers(3), _bought(10.0, 30.0)
     felt = mood(COMPANY, 1, 30, purchases.orders, complaints())
     ahead = outlook(COMPANY, people, purchases, complaints(), felt, 60, np.array([0]))
-    stays, leaves = (true_silence(people, ahead, np.array([0.7]), left, 60) for left in (NEVER, np.array([40.0])))
-    assert leaves.probability[0] == 1
-    assert stays.observed[0] == leaves.observed[0] == pytest.approx(0.3 + 0.7 * stays.probability[0])
+    return true_silence(people, ahead, np.array([still_here]), np.array([left_day]), 60)
+
+
+def test_what_happened_is_the_course_of_things_until_a_customer_leaves_and_nothing_ordered_after() -> None:
+    past, rate = _losing_past()
+    left, happened = past.left_day, past.happened
+    week = np.arange(rate.shape[1])
+    while_here = week[None, :] * 7 <= left[:, None]
+    np.testing.assert_allclose(happened.rate[while_here], rate[while_here], rtol=1e-12)
+    assert (happened.rate[~while_here] < rate[~while_here]).any()  # grievances about orders that were never made
+    assert (happened.purchases.orders.day < left[happened.purchases.orders.customer]).all()
+    about = happened.purchases.orders.where(happened.complaints.order)
+    assert (about.customer == happened.complaints.customer).all()
+    assert (about.delivered_day < happened.complaints.opened_day).all()
+
+
+def test_the_observer_knows_nothing_of_orders_that_leaving_prevented() -> None:
+    past, _ = _losing_past()
+    known = replace(past, course=past.happened)
+    said, said_by_the_known = (_silence(each, each.happened, 600) for each in (past, known))
+    assert said.has_left.sum() > 50
+    np.testing.assert_array_equal(said.observed, said_by_the_known.observed)
+
+
+def _losing_past() -> tuple[_Past, np.ndarray]:
+    """What happened to customers many of whom left, and the rate at which they did."""
+    company = Company(with_campaigns=True, leaving_per_year=0.6)
+    plan = planned(3, 300, date(2025, 1, 1), date(2026, 1, 1), company, ())
+    rng, campaign_rng, credit_rng = plan.generators(0)
+    course = _course(rng, credit_rng, plan, 0)
+    treatments, rate = run_campaigns(campaign_rng, course)
+    return _Past(course, treatments, leaving_days(course.threshold, rate)), rate
 
 
 def test_what_the_observer_expects_comes_true_in_every_tenth(outcomes: pd.DataFrame) -> None:
@@ -139,7 +184,7 @@ def test_the_observer_predicts_better_than_recency_and_worse_than_who_knows_who_
 @pytest.fixture(scope="module")
 def outcomes(company: dict[str, pa.Table]) -> pd.DataFrame:
     """The truth of each customer and cut-off with the days since its last order, and whether it then ordered nothing."""
-    truth = company["truth/silence"].to_pandas().reset_index(names="row")
+    truth: pd.DataFrame = company["truth/silence"].to_pandas().reset_index(names="row")
     bought = company["orders"].to_pandas().query("amount > 0")[["customer_id", "ordered_at"]]
     pairs = truth[["row", "customer_id", "as_of"]].merge(bought, on="customer_id")
     days = (pairs.ordered_at - pairs.as_of).dt.total_seconds() / 86_400
