@@ -264,7 +264,9 @@ def evaluate_champion(project: Project, cutoff: datetime, progress: Progress = s
     check_enough(frame, outcome_of(project.churn))
     churned = frame[LABEL].to_numpy(dtype=np.int64)
     metrics = evaluate(churned, model.probability(frame))
-    rankings = {name: sign * frame[column] for name, (column, sign) in alone.items()}
+    known = {name: sign * frame[column] for name, (column, sign) in alone.items() if column in frame}
+    # a customer without the feature, such as the rhythm of one who bought once, stands in the middle
+    rankings = {name: ranking.fillna(ranking.median()) for name, ranking in known.items()}
     progress(Text("done", "完成"), 1.0)
     return Evaluation(
         cutoff,
