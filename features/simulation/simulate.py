@@ -2,7 +2,7 @@
 
 from collections.abc import Generator as Stream
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -19,11 +19,12 @@ from features.simulation.contacts import Complaints, draw_complaints, draw_conta
 from features.simulation.credit import standings, with_credit_quality
 from features.simulation.customers import draw_customers
 from features.simulation.departures import DAYS_PER_WEEK, leaving_days, leaving_rate, leaving_thresholds, mood
+from features.simulation.observer import still_here_probability
 from features.simulation.payments import draw_invoices, draw_payments
 from features.simulation.plan import TRUTH_CUSTOMERS, TRUTH_EFFECTS, TRUTH_SILENCE, Plan, planned
 from features.simulation.purchases import Orders, draw_purchases
 from features.simulation.rhythm import Floats, working_time
-from features.simulation.truth import HORIZON_DAYS, Silence, outlook, true_silence
+from features.simulation.truth import HORIZON_DAYS, Silence, acquired_before, outlook, true_silence
 
 Tables = dict[str, pa.Table]
 
@@ -40,7 +41,7 @@ def simulate(
 
     The same arguments give the same tables. ``truth/customers`` has one row per customer with what drives it;
     ``truth/silence`` has one per customer and cut-off (the first of each month unless ``cut_offs`` are given) with the
-    true probability of no order in the 90 days from it. With campaigns, ``truth/effects`` has one row per row of
+    true probability of no order in the 90 days from it, and with that of an observer who cannot know who has left. With campaigns, ``truth/effects`` has one row per row of
     ``treatments`` with what would have come of the customer in either arm.
     """
     plan = planned(seed, customers, start, end, company, cut_offs)
@@ -86,6 +87,22 @@ class _Past:
     def complaints(self) -> Complaints:
         """The complaints about them."""
         return self.course.complaints.where(self._is_made[self.course.complaints.order])
+
+    @property
+    def happened(self) -> Course:
+        """The course without what leaving prevented, with the rate of leaving as it is for those who stay.
+
+        Customers who have left differ from the others in nothing but that nothing is ordered any more.
+        """
+        c, made = self.course, self._is_made
+        place = np.cumsum(made) - 1
+        purchases = replace(c.purchases, orders=c.purchases.orders.where(made))
+        complaints = replace(self.complaints, order=place[self.complaints.order])
+        felt = mood(c.company, len(c.customers), c.felt.waiting.shape[1], purchases.orders, complaints)
+        rate = leaving_rate(c.company, c.customers, felt)
+        if self.treatments:
+            rate *= factor_of(c.company, self.treatments, len(c.customers), 0, rate.shape[1])
+        return replace(c, purchases=purchases, complaints=complaints, felt=felt, rate=rate)
 
     @property
     def _is_made(self) -> NDArray[np.bool_]:
@@ -138,7 +155,8 @@ def _recorded(rng: Generator, credit_rng: Generator, plan: Plan, past: _Past) ->
 def _true(plan: Plan, past: _Past) -> Tables:
     """What only the simulation knows, and the table of campaigns that goes with it row by row."""
     people, first_day = past.course.customers, plan.first_day
-    silences = [(day, _silence(past, (day - first_day).days)) for day in plan.cut_offs]
+    happened = past.happened
+    silences = [(day, _silence(past, happened, (day - first_day).days)) for day in plan.cut_offs]
     tables = {
         TRUTH_CUSTOMERS: truth_records.truth_customers_table(plan.company, people, past.left_day, first_day, plan.days),
         TRUTH_SILENCE: truth_records.truth_silence_table(people, silences),
@@ -149,12 +167,13 @@ def _true(plan: Plan, past: _Past) -> Tables:
     return tables
 
 
-def _silence(past: _Past, day: int) -> Silence:
+def _silence(past: _Past, happened: Course, day: int) -> Silence:
     """The true probabilities at one cut-off, with what campaigns before it did."""
-    c = past.course
-    who = np.flatnonzero((c.customers.acquired_day < day) & (past.left_day >= day))
+    c = happened
+    who = acquired_before(c.customers, day)
     ahead = outlook(c.company, c.customers, c.purchases, c.complaints, c.felt, day, who)
     before = [one for one in past.treatments if one.day < day]
     weeks = ahead.rate.shape[1]
     factor = factor_of(c.company, before, len(c.customers), ahead.first_week, weeks)[who] if before else None
-    return true_silence(c.customers, ahead, past.left_day, day, factor)
+    still_here = still_here_probability(c.customers, c.purchases, c.rate, who, day)
+    return true_silence(c.customers, ahead, still_here, past.left_day, day, factor)

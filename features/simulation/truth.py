@@ -31,7 +31,8 @@ class Outlook:
     def stays(self, factor: Floats | None = None) -> Floats:
         """Probability of one who has not left to stay until each of ``days``; ``factor`` changes ``rate``."""
         rate = self.rate if factor is None else self.rate * factor
-        probability: Floats = np.exp(-_summed_rate(rate, self.days - self.first_week * DAYS_PER_WEEK))
+        summed = summed_rate(rate, self.days[None, :] - self.first_week * DAYS_PER_WEEK)
+        probability: Floats = np.exp(-summed)
         return probability
 
     def silence(self, stays: Floats) -> Floats:
@@ -73,26 +74,33 @@ def _in_motion(orders: Orders, complaints: Complaints, cut_off_day: int, week: i
     return orders.where(np.flatnonzero(on_the_way)), complaints.where(about_earlier)
 
 
-def _summed_rate(rate: Floats, days: Floats) -> Floats:
-    """Rate of leaving summed from the first of ``days`` to each of them, by customer."""
+def summed_rate(rate: Floats, days: Floats) -> Floats:
+    """Rate of leaving summed from the first of ``days`` to each of them, by customer; ``rate`` is by week from day 0.
+
+    ``days`` has one row for each customer, or one for all.
+    """
     edges = np.concatenate([np.zeros((len(rate), 1)), np.cumsum(rate * DAYS_PER_WEEK, axis=1)], axis=1)
     week = (days / DAYS_PER_WEEK).astype(np.int64)
-    summed = edges[:, week] + rate[:, week] * (days - week * DAYS_PER_WEEK)
+    row = np.arange(len(rate))[:, None]
+    summed: Floats = edges[row, week] + rate[row, week] * (days - week * DAYS_PER_WEEK)
     return summed - summed[:, :1]
 
 
-def _no_order_share(customers: Customers, purchases: Purchases, who: Ints, days: Floats) -> Floats:
-    """Probability that each of them, staying, has not ordered from the first of ``days`` to each of those."""
-    position = purchases.last_before(who, np.full(len(who), days[0]))
+def last_orders(customers: Customers, purchases: Purchases, who: Ints, day: float) -> tuple[Floats, Floats]:
+    """Day and own time of each one's last order before ``day``.
+
+    One that has not ordered in the simulated days is waiting since the first of them, or since it was acquired; its own
+    time is that of the order before, so that its gap goes on.
+    """
+    position = purchases.last_before(who, np.full(len(who), day))
     bought = np.flatnonzero(position >= 0)
-    last = purchases.previous[who]
-    last[bought] = np.maximum(last[bought], customers.time.at(who[bought], purchases.orders.day[position[bought]]))
-    waited = customers.time.at(who[:, None], days[None, :]) - last[:, None]
-    longer = _gap_longer_than(np.maximum(waited, 0), customers.order_gap_days[who], customers.regularity[who])
-    return longer / np.maximum(longer[:, :1], 1e-300)
+    since, own_time = np.maximum(customers.acquired_day[who], 0), purchases.previous[who]
+    since[bought] = purchases.orders.day[position[bought]]
+    own_time[bought] = np.maximum(own_time[bought], customers.time.at(who[bought], since[bought]))
+    return since, own_time
 
 
-def _gap_longer_than(waited: Floats, gap_days: Floats, regularity: Ints) -> Floats:
+def gap_longer_than(waited: Floats, gap_days: Floats, regularity: Ints) -> Floats:
     """Probability that a gamma gap of whole shape is longer: the chance of fewer Poisson events than the shape."""
     scaled = waited * (regularity / gap_days)[:, None]
     term = np.exp(-scaled)
@@ -103,28 +111,51 @@ def _gap_longer_than(waited: Floats, gap_days: Floats, regularity: Ints) -> Floa
     return total
 
 
+def _no_order_share(customers: Customers, purchases: Purchases, who: Ints, days: Floats) -> Floats:
+    """Probability that each of them, staying, has not ordered from the first of ``days`` to each of those."""
+    _, last = last_orders(customers, purchases, who, days[0])
+    waited = customers.time.at(who[:, None], days[None, :]) - last[:, None]
+    longer = gap_longer_than(np.maximum(waited, 0), customers.order_gap_days[who], customers.regularity[who])
+    return longer / np.maximum(longer[:, :1], 1e-300)
+
+
 @dataclass(frozen=True)
 class Silence:
-    """True probabilities of one cut-off, one entry per customer acquired before it."""
+    """Probabilities of one cut-off, one entry per customer acquired before it.
+
+    ``probability`` knows who has left; ``observed`` knows all else, and who has left only as far as silence tells.
+    """
 
     customer: Ints
     has_left: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     leaving_per_day: Floats
     probability: Floats
+    observed: Floats
 
 
 def true_silence(
-    customers: Customers, ahead: Outlook, left_day: Floats, cut_off_day: int, factor: Floats | None = None
+    customers: Customers,
+    ahead: Outlook,
+    still_here: Floats,
+    left_day: Floats,
+    cut_off_day: int,
+    factor: Floats | None = None,
 ) -> Silence:
     """The probability that a customer orders nothing in the 90 days from the cut-off.
 
-    One that has left is silent for certain; ``ahead`` is the outlook of those who are there and have not. ``factor`` is
-    what campaigns before the cut-off make of their rate of leaving in its weeks; those to come are not known yet.
+    One that has left is silent for certain. ``ahead`` is the outlook of all who are acquired, as if they had not left;
+    ``still_here`` the probability that they have not, for one who cannot know. ``factor`` is what campaigns before the
+    cut-off make of their rate of leaving in its weeks; those to come are not known yet.
     """
-    here = np.flatnonzero(customers.acquired_day < cut_off_day)
+    here = acquired_before(customers, cut_off_day)
     gone = left_day[here] < cut_off_day
-    rate, probability = np.zeros(len(here)), np.ones(len(here))
-    probability[~gone] = ahead.silence(ahead.stays(factor))
+    if_here = ahead.silence(ahead.stays(factor))
     week = cut_off_day // DAYS_PER_WEEK - ahead.first_week
-    rate[~gone] = ahead.rate[:, week] * (1.0 if factor is None else factor[:, week])
-    return Silence(here, gone, rate, probability)
+    rate = ahead.rate[:, week] * (1.0 if factor is None else factor[:, week])
+    observed = 1 - still_here * (1 - if_here)
+    return Silence(here, gone, np.where(gone, 0.0, rate), np.where(gone, 1.0, if_here), observed)
+
+
+def acquired_before(customers: Customers, day: float) -> Ints:
+    """Positions of the customers who were acquired before ``day``."""
+    return np.flatnonzero(customers.acquired_day < day)

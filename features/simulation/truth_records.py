@@ -61,7 +61,12 @@ def truth_effects_table(treatments: Sequence[Treatments], table: pa.Table) -> pa
 
 
 def truth_silence_table(customers: Customers, cut_offs: Sequence[tuple[date, Silence]]) -> pa.Table:
-    """The true probabilities of all cut-offs; ``leaving_per_day`` is the rate of leaving at the cut-off."""
+    """The true probabilities of all cut-offs; ``leaving_per_day`` is the rate of leaving at the cut-off.
+
+    ``silence_90d_probability`` is one for whom ``has_left``. ``silence_90d_probability_observed`` is the probability
+    for an observer who knows all that drives each customer and all its orders, deliveries and complaints, but not
+    whether it has left: what a model that learns from them can reach at best.
+    """
     parts = [
         pa.table(
             {
@@ -70,6 +75,7 @@ def truth_silence_table(customers: Customers, cut_offs: Sequence[tuple[date, Sil
                 "has_left": silence.has_left,
                 "leaving_per_day": silence.leaving_per_day,
                 "silence_90d_probability": silence.probability,
+                "silence_90d_probability_observed": silence.observed,
             }
         )
         for day, silence in cut_offs
@@ -84,5 +90,6 @@ _EMPTY_SILENCE = pa.table(
         "has_left": pa.array([], pa.bool_()),
         "leaving_per_day": pa.array([], pa.float64()),
         "silence_90d_probability": pa.array([], pa.float64()),
+        "silence_90d_probability_observed": pa.array([], pa.float64()),
     }
 )

@@ -2,8 +2,8 @@
 
 CDNOW (real): trained on cut-offs whose labels end by 1997-12-31, judged on the cut-off 1998-03-31 with a horizon of 90
 days, among the 6,055 customers who bought in the last 180 days, and again among all 23,570. The Complete Journey (real): judged on the last cut-off
-of the training. The trading company (simulated): judged beside the true probability of silence, which no model can
-beat but by chance. IBM's telephone customers and the TV subscribers: repeated folds, see `tests.benchmarks.panels`.
+of the training. The trading company (simulated): held to what an observer could know at best, who is told all that drives
+each customer but not who has left, and shown beside the true probability of silence, which knows that too. IBM's telephone customers and the TV subscribers: repeated folds, see `tests.benchmarks.panels`.
 
 At the end one table says how the champion did beside baselines and peers on the same rows, and what was aimed at.
 
@@ -39,7 +39,7 @@ from training.models.purchases.pareto_nbd import ParetoNbd
 LEAST_AUC = 0.735
 LEAST_AUC_OF_ALL = 0.845
 MOST_CALIBRATION_ERROR = 0.025
-MOST_BEHIND_TRUTH = 0.02
+MOST_BEHIND_OBSERVER = 0.02
 EVER_DAYS = 3650
 TRUTH_FILE = "facts/truth/silence.parquet"
 
@@ -101,8 +101,9 @@ def trading(folder: Path) -> list[Result]:
     training = train(project, cutoff, _progress("trading"))
     result = evaluate_champion(project, cutoff)
     known = _truth(project, folder / TRUTH_FILE, cutoff)
-    churned, truth = known[LABEL], known["silence_90d_probability"]
-    best, naive = float(roc_auc_score(churned, truth)), result.ranking_auc["recency"]
+    churned, naive = known[LABEL], result.ranking_auc["recency"]
+    truth, observer = known["silence_90d_probability"], known["silence_90d_probability_observed"]
+    of_truth, of_observer = (float(roc_auc_score(churned, said)) for said in (truth, observer))
     return [
         *_last_cutoff("trading", training),
         Result("trading 2026-04-01: customers", result.metrics.rows, "customers"),
@@ -112,18 +113,23 @@ def trading(folder: Path) -> list[Result]:
             "trading 2026-04-01: AUC of number of purchases alone", result.ranking_auc["number_of_purchases"], "AUC"
         ),
         Result("trading 2026-04-01: AUC of the champion", result.metrics.auc, "AUC"),
-        Result("trading 2026-04-01: AUC of the true probability", best, "AUC"),
+        Result("trading 2026-04-01: AUC of the best observer", of_observer, "AUC"),
+        Result("trading 2026-04-01: AUC of the true probability", of_truth, "AUC"),
         at_most(
-            "trading 2026-04-01: AUC of the true probability over the champion",
-            best - result.metrics.auc,
+            "trading 2026-04-01: AUC of the best observer over the champion",
+            of_observer - result.metrics.auc,
             "AUC",
-            MOST_BEHIND_TRUTH,
+            MOST_BEHIND_OBSERVER,
+        ),
+        Result(
+            "trading 2026-04-01: AUC of the true probability over the champion", of_truth - result.metrics.auc, "AUC"
         ),
         Result("trading 2026-04-01: log-loss of the champion", result.metrics.log_loss, "nats"),
+        Result("trading 2026-04-01: log-loss of the best observer", float(log_loss(churned, observer)), "nats"),
         Result("trading 2026-04-01: log-loss of the true probability", float(log_loss(churned, truth)), "nats"),
         Result(
-            "trading 2026-04-01: way from recency to the truth that the champion goes",
-            (result.metrics.auc - naive) / (best - naive),
+            "trading 2026-04-01: way from recency to the best observer that the champion goes",
+            (result.metrics.auc - naive) / (of_observer - naive),
             "share of AUC",
         ),
         *_champion("trading 2026-04-01", result),
@@ -267,6 +273,7 @@ SCORES: tuple[tuple[str, str, dict[str, str]], ...] = (
         "trading 2026-04-01: AUC of the champion",
         {
             "recency": "trading 2026-04-01: AUC of recency alone",
+            "the best observer": "trading 2026-04-01: AUC of the best observer",
             "the truth": "trading 2026-04-01: AUC of the true probability",
         },
     ),

@@ -259,7 +259,7 @@ def test_the_champion_is_judged_on_what_came_after_its_knowledge(project: Projec
     assert result.knows_until == AS_OF
     assert result.metrics.rows > 100
     assert result.metrics.auc > 0.7
-    assert list(result.ranking_auc) == ["recency", "number_of_purchases"]
+    assert list(result.ranking_auc) == ["recency", "number_of_purchases", "own_rhythm"]
     assert result.metrics.auc > result.ranking_auc["recency"]
 
 

@@ -3,12 +3,12 @@ import pyarrow as pa
 
 from features.simulation.departures import mood
 from features.simulation.purchases import Purchases
-from features.simulation.truth import _gap_longer_than, outlook, true_silence
+from features.simulation.truth import gap_longer_than, outlook, true_silence
 from tests.features.simulation.people import COMPANY, complaints, orders, plain_customers
 
 
 def test_a_gamma_gap_of_shape_one_is_exponential_and_of_shape_two_as_in_the_tables() -> None:
-    longer = _gap_longer_than(np.array([[0.0, 10.0], [0.0, 10.0]]), np.array([10.0, 10.0]), np.array([1, 2]))
+    longer = gap_longer_than(np.array([[0.0, 10.0], [0.0, 10.0]]), np.array([10.0, 10.0]), np.array([1, 2]))
     np.testing.assert_allclose(longer, [[1, np.exp(-1)], [1, 3 * np.exp(-2)]])
 
 
@@ -50,7 +50,7 @@ def test_truth_never_looks_at_orders_after_the_cut_off() -> None:
         purchases = Purchases(orders(*rows), np.array([-5.0]))
         felt = mood(COMPANY, 1, 30, purchases.orders, complaints())
         ahead = outlook(COMPANY, people, purchases, complaints(), felt, 60, np.array([0]))
-        said.append(true_silence(people, ahead, never, 60).probability[0])
+        said.append(true_silence(people, ahead, np.ones(1), never, 60).probability[0])
     assert said[0] == said[1]
     assert 0 < said[0] < 1
 
