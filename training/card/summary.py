@@ -39,7 +39,7 @@ def summary(facts: CardFacts, judged: Judged, certificate: Certificate, figures:
 def _when(figures: Measured) -> Text:
     titles = [group.title for group in figures.cutoffs]
     if len(titles) == 1:
-        return Text("at {cutoff}", "{cutoff}").format(cutoff=titles[0])
+        return Text("at {cutoff}", "截止时间 {cutoff}").format(cutoff=titles[0])
     return Text("at {n} cut-offs from {first} to {last}", "{first} 至 {last} 的 {n} 个截止时间").format(
         n=len(titles), first=titles[0], last=titles[-1]
     )
