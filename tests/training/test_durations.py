@@ -14,7 +14,7 @@ from features.project import Project, load_project
 from features.sources import open_facts
 from tests.training.companies import company, utc
 from training.durations import Durations, durations_of
-from training.labels import silence_labels
+from training.labels import evidence
 
 CUTOFF, KNOWN_BEFORE = utc(2025, 3, 1), utc(2025, 6, 9)
 
@@ -108,7 +108,7 @@ def test_a_customer_is_silent_for_a_horizon_exactly_when_its_purchase_comes_late
     orders = [(f"C{c}", f"{pd.Timestamp('2025-03-10') + pd.Timedelta(hours=h)}", "10") for c, h in hours]
     names = [f"C{n}" for n in range(4)]
     with open_facts(company(tmp_path, orders, timezone="Europe/Berlin")) as facts:
-        bought = {c for _, c in silence_labels(facts, [cutoff], horizon_days, KNOWN_BEFORE).index}
+        bought = {c for _, c in evidence(facts, [cutoff], horizon_days, KNOWN_BEFORE).index}
         found = durations_of(facts, rows(*((name, cutoff) for name in names)), KNOWN_BEFORE)
     assert [name in bought for name in names] == (found.days < horizon_days).tolist()
 

@@ -102,6 +102,7 @@ def test_the_run_of_a_training_that_was_killed_is_ended_by_the_next_command(proj
         ("", "RUNNING"),
         ("not ours at all", "RUNNING"),
     ],
+    ids=["of another machine", "a number given again", "nothing told", "another tool's"],
 )
 def test_only_runs_of_processes_that_are_surely_gone_are_ended(project: Project, process: str, expected: str) -> None:
     with recording(project):
