@@ -38,7 +38,7 @@ def test_every_notebook_is_run_here_and_begins_with_a_summary_in_chinese() -> No
     source = Path(__file__).read_text(encoding="utf-8")
     for notebook in NOTEBOOKS.glob("*.py"):
         assert f'printed_by("{notebook.stem}"' in source
-        first_cell = notebook.read_text(encoding="utf-8").split("# %%")[1]
+        first_cell = notebook.read_text(encoding="utf-8").split("\n# %%")[0]
         assert "\n# 中文摘要：" in first_cell
 
 
@@ -75,7 +75,7 @@ def test_training_beats_the_baselines_in_the_test_and_in_the_past(tmp_path: Path
     assert {chosen, "base_rate", "recency", "number_of_purchases"} <= set(loss)
     assert loss[chosen] < min(loss[name] for name in ("base_rate", "recency", "number_of_purchases"))
     assert float(rows["base_rate"][0]) == 0.5
-    assert 0.72 < float(rows[chosen][0]) < 0.88
+    assert 0.68 < float(rows[chosen][0]) < 0.78
     inside, parts = numbers(r"(\d+) of (\d+) parts came true within their interval", text)
     assert inside >= parts / 2
     past = re.findall(r"^test \S+ \w+, AUC ([\d.]+), gain over \w+ (-?[\d.]+) ± ([\d.]+)", text, re.MULTILINE)
