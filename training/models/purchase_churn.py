@@ -30,6 +30,8 @@ MOST_ROWS = 50_000
 MOST_REFERENCE_ROWS = 2_000
 """How many rows say what the inputs add for the average customer."""
 LOG_BOUND = 8.0
+LEAST_LOG = -300.0
+"""Outcomes that are still less likely than this count as if they were that likely: their slopes would overflow."""
 PRIOR_ROWS = 1.0
 """Each logarithm of a parameter is held near its start as if by one row; it matters only where the data say nothing."""
 MEMORIES = (0.25, 0.5, 1.0, 2.0)
@@ -251,7 +253,8 @@ def _most_likely(account: Leaving | Drifting, churned: Floats) -> tuple[Floats, 
     """The parameters under which the outcomes are most likely, and their mean loss with the prior, in nats a row."""
 
     def loss(logs: Floats, start: Floats) -> tuple[float, Floats]:
-        silent, not_silent, gradient = account.silent(np.exp(logs))
+        *likely, gradient = account.silent(np.exp(logs))
+        silent, not_silent = (np.maximum(log, LEAST_LOG) for log in likely)
         rows = len(churned)
         nats = -float(churned @ silent + (1 - churned) @ not_silent)
         slope = (1 - churned) * np.exp(-not_silent) - churned * np.exp(-silent)
