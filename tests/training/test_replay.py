@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.training.companies import FEATURES, learnable
-from training.models.fitting import CANDIDATES, Fitted, fit_candidates
+from training.models.fitting import Fitted, fit_candidates
 
 WIDE = (*FEATURES, *(f"noise_{number}" for number in range(40)))
 """As many features as a real model has: sums of few numbers come out the same in whatever order they are taken."""
@@ -21,7 +21,7 @@ def fitted() -> dict[str, Fitted]:
     return fit_candidates(wide(0), WIDE, seed=0)
 
 
-@pytest.mark.parametrize("kind", CANDIDATES)
+@pytest.mark.parametrize("kind", ["xgboost", "logistic", "blend"])  # purchase models want other features
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_row_scored_alone_gives_what_it_gave_among_others(fitted: dict[str, Fitted], kind: str, order: str) -> None:
     model, calibrator = fitted[kind].model, fitted[kind].calibrator

@@ -18,7 +18,7 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop two of whose orders cannot be read."""
-    folder = write_company(tmp_path_factory.mktemp("company") / "shop", orders())
+    folder = write_company(tmp_path_factory.mktemp("company") / "shop", orders(customers=900))
     with (folder / "orders.csv").open("a") as file:
         file.write("0001,some day,10\n,2025-05-01,10\n")
     return folder
