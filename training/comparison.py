@@ -10,15 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.errors import ModelError
 from features.project import Project
-from features.snapshot import snapshot
-from features.sources import Facts
 from training.evaluation.metrics import auc_gain, log_loss_gain
 from training.gate import JudgedRows
-from training.loading import model_features
 from training.mlflow_store import model_name, tracking
-from training.models.stored import StoredModel
 from training.tracking import JUDGED_ROWS
 from training.versions import Version, find_version, load_version
 
@@ -69,21 +64,6 @@ def compare(project: Project, first: str, second: str) -> Compared:
         only_second=tuple(f for f in features[1] if f not in features[0]),
         paired=_paired(project, *versions),
     )
-
-
-def champion_on(facts: Facts, rows: pd.DataFrame, champion: StoredModel) -> Floats | None:
-    """What another model says of the customers and cut-offs of some rows, shape (rows,).
-
-    None where it wants features that the facts no longer give.
-    """
-    try:
-        features = model_features(champion, facts)
-    except ModelError:
-        return None
-    cutoffs = [cutoff.to_pydatetime() for cutoff in rows["as_of"].unique()]
-    wanted = snapshot(facts, cutoffs, features=features).to_pandas()
-    keys = ["customer_id", "as_of"]
-    return champion.probability(rows[keys].merge(wanted, how="left", on=keys))
 
 
 def _paired(project: Project, first: Version, second: Version) -> Paired | None:

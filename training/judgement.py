@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.project import Project
+from features.catalogue import catalogue_hash
+from features.project import ChurnSettings, Project
 from features.text import Text
 from training.card.facts import CardFacts, Occasion
 from training.dataset import LABEL
@@ -85,21 +86,24 @@ def at_the_gate(
     return decide(
         judged_rows(data, judgement),
         judgement.probabilities[judgement.chosen],
-        _said_by(champion, data) if champion else None,
+        _said_by(champion, data, project.churn) if champion else None,
         {name: judgement.probabilities[name] for name in judgement.baselines},
         Money(costs.contact, costs.effect, project.project.currency),
     )
 
 
-def _said_by(champion: StoredModel, data: TrainingData) -> Floats | None:
+def _said_by(champion: StoredModel, data: TrainingData, churn: ChurnSettings) -> Floats | None:
     """What the champion's judged copy says of the test; None where that would be no fair comparison.
 
     It would not be where the copy knows more than the test's own past, was made for another question, or wants features
     that are not there; nor on held-out customers of a panel, whom it may have learnt from.
     """
-    knows_until = datetime.fromisoformat(champion.facts.as_of)
-    same_columns = set(champion.facts.features) <= set(data.test.columns)
-    if data.by_customers or not same_columns or knows_until > data.plan.test:
+    facts, by_name = champion.facts, {feature.name: feature for feature in data.features}
+    wanted = tuple(by_name[name] for name in facts.features if name in by_name)
+    same_columns = catalogue_hash(wanted) == facts.catalogue_hash and champion.attributes == data.attributes
+    same_question = (facts.churn_kind, facts.horizon_days) == (churn.kind, churn.horizon_days)
+    knows_the_test = datetime.fromisoformat(facts.as_of) > data.plan.test
+    if data.by_customers or knows_the_test or not (same_columns and same_question):
         return None
     return champion.probability(data.test)
 

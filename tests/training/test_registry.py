@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +12,9 @@ import pytest
 
 from features.errors import ModelError, NotFoundError
 from features.project import Project, load_project
-from features.sources import open_facts
 from tests.training.companies import FEATURES, company, shop, utc
 from tests.training.registered import PASSED, REFUSED, TEST, fitted, judged, register
-from training.comparison import champion_on, compare, judged_table
+from training.comparison import compare, judged_table
 from training.evaluation.metrics import auc_gain, log_loss_gain
 from training.ledger import Promotion, ledger_file, read_ledger, verify
 from training.registry import (
@@ -239,20 +237,11 @@ def test_the_champion_as_it_was_judged_says_the_same_of_the_same_rows(project: P
     stored, test = fitted(project, FIRST)
     kept = champion_as_judged(project)
     assert kept is not None
-    with open_facts(project) as facts:
-        said = champion_on(facts, test, kept)
-    assert said is not None
+    said = kept.probability(test)
     assert said.tolist() == stored.probability(test).tolist()
     assert judged_table(judged(test), {"logistic": said})["said_by_logistic"].to_pylist() == said.tolist()
     promote_version(project, "4", by(5), "kept no judged model")
     assert champion_as_judged(project) is None
-
-
-def test_a_champion_that_wants_features_which_are_gone_says_nothing(project: Project, tmp_path: Path) -> None:
-    stored, test = fitted(project, FIRST)
-    other = replace(stored, facts=replace(stored.facts, catalogue_hash="of another release"))
-    with open_facts(project) as facts:
-        assert champion_on(facts, test, other) is None
 
 
 PROMOTE = """
