@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PURPOSES = ("churn", "segments")
+STORES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+"""Where the reader may say that runs and models are kept."""
+
 HABITS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -56,9 +59,12 @@ def tracking(project: Project) -> Iterator["MlflowClient"]:
 
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
-        wished = os.environ.get("MLFLOW_TRACKING_URI")
+        wished, wished_registry = (os.environ.get(name) for name in STORES)
         try:
-            mlflow.set_tracking_uri(wished or _default_store(project))
+            store = wished or _default_store(project)
+            mlflow.set_tracking_uri(store)
+            # Unsaid, MLflow would ask any Spark session of this process, which may have ended long since.
+            mlflow.set_registry_uri(wished_registry or store)
             client = mlflow.MlflowClient()
             found = [client.get_experiment_by_name(experiment_name(project, purpose)) for purpose in PURPOSES]
             end_dead_runs(client, [str(experiment.experiment_id) for experiment in found if experiment])
@@ -77,6 +83,9 @@ def tracking(project: Project) -> Iterator["MlflowClient"]:
             ) from fault
         finally:
             mlflow.set_tracking_uri(wished)  # type: ignore[arg-type]  # None puts MLflow back to its default
+            mlflow.set_registry_uri(wished_registry)  # type: ignore[arg-type]
+            if not wished_registry:
+                os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 def _default_store(project: Project) -> str:
@@ -88,7 +97,7 @@ def _default_store(project: Project) -> str:
         project.workspace.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=project.workspace) as folder:
             fresh = Path(folder) / "mlflow.db"
-            MlflowClient(f"sqlite:///{fresh}").search_experiments(max_results=1)
+            MlflowClient(f"sqlite:///{fresh}", f"sqlite:///{fresh}").search_experiments(max_results=1)
             fresh.replace(final)
     return _own_store(project)
 

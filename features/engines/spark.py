@@ -81,7 +81,7 @@ def _told() -> Iterator[None]:
     with quiet():
         try:
             yield
-        except (PySparkException, Py4JError, SqlglotError) as fault:
+        except (PySparkException, Py4JError, ConnectionError, SqlglotError) as fault:
             raise EngineError(_NOT_COMPUTED, fault=first_line(fault)) from fault
 
 
@@ -139,7 +139,7 @@ def _drop(session: "SparkSession", views: Iterable[str]) -> None:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    with suppress(PySparkException, Py4JError):  # a Spark that is gone has no views, and its end is told already
+    with suppress(PySparkException, Py4JError, ConnectionError):  # a Spark that is gone has no views, and its end is told already
         for name in views:
             session.catalog.dropTempView(name)
 

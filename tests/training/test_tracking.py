@@ -35,7 +35,7 @@ def test_a_registered_model_is_called_after_its_project(tmp_path: Path, name: st
 def test_without_a_wish_the_store_lies_in_the_workspace_and_nothing_stays_set(project: Project) -> None:
     with tracking(project) as client:
         assert client.tracking_uri == f"sqlite:///{project.workspace / 'mlflow.db'}"
-    assert STORE not in os.environ
+    assert not {STORE, "MLFLOW_REGISTRY_URI"} & set(os.environ)
     assert [file.name for file in project.workspace.iterdir()] == ["mlflow.db"]
 
 
