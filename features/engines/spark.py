@@ -139,7 +139,9 @@ def _drop(session: "SparkSession", views: Iterable[str]) -> None:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    with suppress(PySparkException, Py4JError, ConnectionError):  # a Spark that is gone has no views, and its end is told already
+    with suppress(
+        PySparkException, Py4JError, ConnectionError
+    ):  # a Spark that is gone has no views, and its end is told already
         for name in views:
             session.catalog.dropTempView(name)
 
