@@ -31,7 +31,7 @@ mlflow: $(READY) ## Look at the runs and models of a project (PROJECT=DIR)
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(or $(PROJECT),.)/.retinue/mlflow.db
 
 test: $(READY) lint ## Check style, types and layers, and run all tests
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY) ## Check style, types and layers
 	$(BIN)/ruff check .

@@ -1,7 +1,29 @@
-"""What all tests share."""
+"""What all tests share, and which process runs which of them."""
 
 import os
+
+import pytest
 
 # Waiting threads must not spin: two test processes share two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+WITH_SPARK = "tests/features/engines/"
+SLOW = ("tests/whole/", "tests/test_notebooks.py", WITH_SPARK)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no process is left with one of them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hand out whole files, so that what a file sets up is set up once; files with Spark together, for it starts a Java."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return WITH_SPARK if nodeid.startswith(WITH_SPARK) else super()._split_scope(nodeid)
+
+    return ByFile(config, log)

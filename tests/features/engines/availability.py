@@ -22,5 +22,5 @@ def why_no_spark() -> str:
 
 needs_spark = pytest.mark.skipif(bool(why_no_spark()), reason=why_no_spark())
 
-on_spark = [needs_spark, pytest.mark.slow, pytest.mark.xdist_group("spark")]
-"""For tests that compute with Spark: together in one process, which starts it once."""
+on_spark = [needs_spark, pytest.mark.slow]
+"""For tests that compute with Spark."""
