@@ -32,6 +32,33 @@ FEATURES = (
         Text("Days since the last contact other than a complaint", "距上次互动（投诉除外）的天数"), missing=NO_CONTACT,
     ),
     Feature(
+        "words_90d", "contacts", "contacts", "sum(is_by_customer * in_90d)", "contacts",
+        Text("Times the customer got in touch itself in the last 90 days", "最近 90 天客户主动联系的次数"), empty=0,
+    ),
+    Feature(
+        "words_365d", "contacts", "contacts", "sum(is_by_customer * in_365d)", "contacts",
+        Text("Times the customer got in touch itself in the last 365 days", "最近 365 天客户主动联系的次数"), empty=0,
+    ),
+    Feature(
+        "days_since_last_word", "contacts", "contacts", "min(CASE WHEN is_by_customer = 1 THEN age_days END)", "days",
+        Text("Days since the customer last got in touch itself", "距客户上次主动联系的天数"),
+        missing=Text("never got in touch", "从未主动联系"),
+    ),
+    Feature(
+        "days_since_last_sign_of_life", "contacts", "features", "least(days_since_last_purchase, days_since_last_word)",
+        "days", Text("Days since the customer last bought or got in touch itself", "距客户上次购买或主动联系的天数"),
+        missing=Text("neither bought nor got in touch", "从未购买也未主动联系"),
+    ),
+    Feature(
+        "signs_of_life_missed", "contacts", "features",
+        "least(days_since_last_purchase, days_since_last_word) * (purchase_days_365d + words_365d) / 365", "contacts",
+        Text(
+            "Purchase days and contacts by the customer that its own last year leads to expect since the last of them",
+            "按客户最近一年的节奏，自上次购买或主动联系以来本应有的购买日与主动联系次数",
+        ),
+        missing=Text("neither bought nor got in touch", "从未购买也未主动联系"),
+    ),
+    Feature(
         "actions_180d", "contacts", "actions", "count(*) FILTER (WHERE age_days <= 180)", "actions",
         Text("Retention actions in the last 180 days", "最近 180 天的挽留行动次数"), empty=0,
     ),

@@ -39,7 +39,7 @@ XGBOOST_PARAMETERS: dict[str, object] = {
     "objective": "binary:logistic",
     "eval_metric": "logloss",
     "tree_method": "hist",
-    "max_depth": 3,
+    "max_depth": 4,
     "eta": 0.05,
     "min_child_weight": 20,
     "subsample": 0.8,

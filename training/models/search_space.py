@@ -51,7 +51,7 @@ SPACES: dict[Kind, Space] = {
         ),
         ranges={"eta": (0.03, 0.15), "min_child_weight": (2.0, 200.0), "lambda": (0.5, 50.0)},
         shares={"subsample": (0.5, 1.0), "colsample_bytree": (0.2, 1.0)},
-        depths={"max_depth": (2, 4)},
+        depths={"max_depth": (2, 5)},
     ),
     "logistic": Space(_defaults(LOGISTIC_PARAMETERS, "C"), ranges={"C": (0.001, 10.0)}, shares={}, depths={}),
 }

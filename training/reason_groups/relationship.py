@@ -201,6 +201,30 @@ GROUPS = (
         ),
     ),
     Group(
+        "signs_of_life",
+        "contacts",
+        ("words_90d", "words_365d", "days_since_last_word", "days_since_last_sign_of_life", "signs_of_life_missed"),
+        Text("Getting in touch itself.", "客户主动联系。"),
+        (
+            (
+                "days_since_last_word < days_since_last_purchase",
+                Text(
+                    "Last got in touch itself {days_since_last_word:days} ago, after its last purchase; {words_365d:count}"
+                    " times in the last 365 days.",
+                    "客户上次主动联系在 {days_since_last_word:days}前，晚于上次购买；最近 365 天共 {words_365d:count} 次。",
+                ),
+            ),
+            (
+                "days_since_last_word >= 0",
+                Text(
+                    "Has not got in touch itself since its last purchase; the last time was {days_since_last_word:days} ago.",
+                    "自上次购买以来客户未主动联系；上次主动联系在 {days_since_last_word:days}前。",
+                ),
+            ),
+            ("TRUE", Text("Has never got in touch itself.", "客户从未主动联系。")),
+        ),
+    ),
+    Group(
         "visits",
         "contacts",
         ("visits_365d",),

@@ -2,13 +2,17 @@
 
 from features.catalogue.relations.relation import Relation, flag, windows
 
+# Kinds that begin with the customer; calls and visits mostly begin with the company, and go on after a customer has left.
+_BY_CUSTOMER = "('inquiry', 'enquiry', 'request', 'complaint', 'complaints', 'survey', '咨询', '询价', '请求', '需求', '投诉', '调查')"
+
 CONVERSATIONS = Relation(
     "conversations",
     "interactions",
     "once",
     f"""
 SELECT *, {flag("kind IN ('complaint', 'complaints', '投诉')")} AS is_complaint,
-       {flag("kind IN ('inquiry', 'enquiry', '咨询', '询价')")} AS is_inquiry, {flag("kind IN ('visit', '拜访')")} AS is_visit
+       {flag("kind IN ('inquiry', 'enquiry', '咨询', '询价')")} AS is_inquiry, {flag("kind IN ('visit', '拜访')")} AS is_visit,
+       {flag(f"kind IN {_BY_CUSTOMER}")} AS is_by_customer
 FROM (
   SELECT customer_id, greatest(known_at, "at") AS known_from, "at" AS contacted_at, at_day, lower(kind) AS kind, score,
          severity, closed_at, date_diff('day', at_day, closed_day) AS closing_days
@@ -24,7 +28,7 @@ CONTACTS = Relation(
     f"""
 SELECT *, is_complaint * (1 - is_closed) AS is_open, 1 - is_complaint AS is_contact, {windows(90, 180, 365)}
 FROM (
-  SELECT customer_id, is_complaint, is_inquiry, is_visit, contacted_at,
+  SELECT customer_id, is_complaint, is_inquiry, is_visit, is_by_customer, contacted_at,
          date_diff('day', at_day, {{as_of_day}}) AS age_days, score, severity, closing_days,
          coalesce({flag("closed_at < {as_of}")}, 0) AS is_closed
   FROM conversations WHERE known_from < {{as_of}}

@@ -253,6 +253,11 @@ EXPECTED: Values = {
     "inquiries_90d": 1,
     "visits_365d": 2,
     "days_since_last_contact": 5,
+    "words_90d": 3,  # two complaints and a survey of the last three words; a visit and a call are not the customer's
+    "words_365d": 8,
+    "days_since_last_word": 20,
+    "days_since_last_sign_of_life": 20,
+    "signs_of_life_missed": 20 * (5 + 8) / 365,
     "actions_180d": 2,
     "days_since_last_action": 30,
     # contract

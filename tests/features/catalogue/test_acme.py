@@ -59,6 +59,7 @@ _ZERO = {
     *(f"overdue_balance_{bucket}" for bucket in ("1_30d", "31_60d", "61_90d", "over_90d")),
     *("complaints_90d", "complaints_180d", "complaints_365d", "complaints_open", "late_waiting_lines"),
     *("contacts_90d", "contacts_365d", "inquiries_90d", "visits_365d", "actions_180d"),
+    *("words_90d", "words_365d"),
     *("contracts_running", "contract_amount", "contract_amount_change_365d", "contracts_ended_365d", "plans_365d"),
     "tier_changes_365d",
 }

@@ -112,6 +112,33 @@ def test_complaints_are_no_contacts(at: ByHand) -> None:
     assert {c: v["days_since_last_contact"] for c, v in values.items()} == {"acme": 10, "complains": None}
 
 
+WORDS = ("words_90d", "words_365d", "days_since_last_word", "days_since_last_sign_of_life", "signs_of_life_missed")
+
+
+def test_what_the_customer_says_is_a_sign_of_life_and_what_we_do_is_none(at: ByHand) -> None:
+    interactions = f"""
+    customer_id | at         | kind    | score
+    speaks      | {day(3)}   | call    |
+    speaks      | {day(20)}  | Request |
+    speaks      | {day(91)}  | 调查    | 9
+    is-called   | {day(3)}   | call    |
+    is-called   | {day(9)}   | visit   |
+    asks        | {day(40)}  | 询价    |
+    """
+    orders = f"""
+    customer_id | ordered_at | amount
+    speaks      | {day(50)}  | 10
+    speaks      | {day(80)}  | 10
+    is-called   | {day(73)}  | 10
+    """
+    values = at(AS_OF, orders=orders, interactions=interactions)
+    assert {c: [v[n] for n in WORDS] for c, v in values.items()} == {
+        "speaks": [1, 2, 20, 20, pytest.approx(20 * (2 + 2) / 365)],
+        "is-called": [0, 0, None, 73, pytest.approx(73 * 1 / 365)],
+        "asks": [1, 1, 40, 40, pytest.approx(40 / 365)],
+    }
+
+
 ACTIONS = ("actions_180d", "days_since_last_action")
 ORDERED = "customer_id | ordered_at | amount\nacme | 2025-06-01 | 10"
 

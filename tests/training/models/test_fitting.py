@@ -66,7 +66,7 @@ def test_the_number_of_rounds_is_found_and_kept(fitted: dict[str, Fitted]) -> No
 
 def test_the_mean_of_both_says_what_each_of_them_was_fitted_with(fitted: dict[str, Fitted]) -> None:
     trees, regression, blend = (parameters_of(kind, fitted[kind]) for kind in ("xgboost", "logistic", "blend"))
-    assert (trees["rounds"], trees["max_depth"], trees["eta"]) == (fitted["xgboost"].rounds, 3, 0.05)
+    assert (trees["rounds"], trees["max_depth"], trees["eta"]) == (fitted["xgboost"].rounds, 4, 0.05)
     assert regression == {"logistic_C": 0.05, "logistic_max_iter": 1000, "logistic_half_life_days": None}
     assert blend == trees | regression
     assert trees["half_life_days"] is None
