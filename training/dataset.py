@@ -37,7 +37,7 @@ NOT_LEARNT_FROM = (
 )
 """Features of the catalogue that the churn model leaves out."""
 
-MOST_ROWS = 1_000_000
+MOST_ROWS = 500_000
 """Rows (customers x cut-offs) that a training learns from; more of them cost time and memory, and gain next to nothing."""
 
 LEAST_CUSTOMERS = 100

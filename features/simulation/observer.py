@@ -27,16 +27,37 @@ def still_here_probability(
     probability that the gap is longer, it is ``A / (A + B)`` with ``A = exp(-R(T)) S(T)`` for being there at the cut-off
     ``T`` without an order, and ``B`` the integral of ``-S d exp(-R)`` from ``l`` to ``T`` for having left without one.
     """
+    left, here = left_and_here(customers, purchases, rate, who, cut_off_day)
+    probability: Floats = np.divide(here, here + left, out=np.ones_like(here), where=left > 0)
+    return probability
+
+
+def left_and_here(
+    customers: Customers,
+    purchases: Purchases,
+    rate: Floats,
+    who: Ints,
+    cut_off_day: int,
+    words_per_day: float = 0.0,
+    heard_day: Floats | None = None,
+) -> tuple[Floats, Floats]:
+    """``B`` and ``A`` of `still_here_probability`, with what a customer says of itself if that is given.
+
+    A customer who is there gets in touch ``words_per_day`` times; it was last heard on ``heard_day``, one entry for each of
+    ``who``, so it cannot have left before.
+    """
     since, last = last_orders(customers, purchases, who, cut_off_day)
     days = _steps(customers, who, since, cut_off_day)
     waited = np.maximum(customers.time.at(who[:, None], days) - last[:, None], 0)
     no_order = gap_longer_than(waited, customers.order_gap_days[who], customers.regularity[who])
     stays = np.exp(-summed_rate(rate[who], days))
-    here = stays[:, -1] * no_order[:, -1]
-    leaves_in_step = stays[:, :-2] - stays[:, 1:-1]
-    left = (leaves_in_step * (no_order[:, :-2] + no_order[:, 1:-1]) / 2).sum(axis=1)
-    probability: Floats = np.divide(here, here + left, out=np.ones_like(here), where=left > 0)
-    return probability
+    no_word = np.exp(-words_per_day * (days - days[:, :1]))
+    here = stays[:, -1] * no_order[:, -1] * no_word[:, -1]
+    leaves_in_step = (stays[:, :-2] - stays[:, 1:-1]) * no_word[:, 1:-1]
+    if heard_day is not None:
+        leaves_in_step *= days[:, 1:-1] > heard_day[:, None]
+    left: Floats = (leaves_in_step * (no_order[:, :-2] + no_order[:, 1:-1]) / 2).sum(axis=1)
+    return left, here
 
 
 def _steps(customers: Customers, who: Ints, since: Floats, cut_off_day: int) -> Floats:

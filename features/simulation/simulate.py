@@ -41,8 +41,9 @@ def simulate(
 
     The same arguments give the same tables. ``truth/customers`` has one row per customer with what drives it;
     ``truth/silence`` has one per customer and cut-off (the first of each month unless ``cut_offs`` are given) with the
-    true probability of no order in the 90 days from it, and with that of an observer who cannot know who has left. With campaigns, ``truth/effects`` has one row per row of
-    ``treatments`` with what would have come of the customer in either arm.
+    true probability of no order in the 90 days from it, and with that of an observer who cannot know who has left.
+    With campaigns, ``truth/effects`` has one row per row of ``treatments`` with what would have come of the customer in
+    either arm.
     """
     plan = planned(seed, customers, start, end, company, cut_offs)
     chunks = list(simulate_chunks(plan))
@@ -60,10 +61,13 @@ def simulate_chunk(plan: Plan, chunk: int) -> Tables:
     Each chunk draws from its own seed: a full chunk is the same whatever the number of customers in all.
     """
     rng, campaign_rng, credit_rng = plan.generators(chunk)
-    course = _course(rng, credit_rng, plan, chunk)
-    treatments, rate = run_campaigns(campaign_rng, course) if plan.company.with_campaigns else ((), course.rate)
-    past = _Past(course, treatments, leaving_days(course.threshold, rate))
+    past = _past(rng, campaign_rng, credit_rng, plan, chunk)
     return {**_recorded(rng, credit_rng, plan, past), **_true(plan, past)}
+
+
+def what_happened(plan: Plan, chunk: int) -> Course:
+    """The customers of a chunk with all that drives them, and what they did until they left."""
+    return _past(*plan.generators(chunk), plan, chunk).happened
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,12 @@ class _Past:
     def _is_made(self) -> NDArray[np.bool_]:
         orders = self.course.purchases.orders
         return orders.day < self.left_day[orders.customer]
+
+
+def _past(rng: Generator, campaign_rng: Generator, credit_rng: Generator, plan: Plan, chunk: int) -> _Past:
+    course = _course(rng, credit_rng, plan, chunk)
+    treatments, rate = run_campaigns(campaign_rng, course) if plan.company.with_campaigns else ((), course.rate)
+    return _Past(course, treatments, leaving_days(course.threshold, rate))
 
 
 def _course(rng: Generator, credit_rng: Generator, plan: Plan, chunk: int) -> Course:
