@@ -146,7 +146,7 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class ScoreSettings(_Strict):
-    """How the criteria of a score are weighted: by ``criteria`` (all alike without it), by how well each one tells the
+    """How the criteria of a score are weighted: by ``criteria`` (without it as usual), by how well each one tells the
     scored apart (``entropy``), or by the pairwise ``judgements`` (``ahp``, the analytic hierarchy process).
     """
 

@@ -44,7 +44,7 @@ def trajectories(series: MonthlySeries) -> pd.DataFrame:
 
     Columns: trajectory (`STATES`; None: too little is known, reason (Text) says why), trajectory_probability; p_rising, p_peak,
     p_stable, p_declining, which add up to one; change_probability, that the course changed once; and where that is above a half
-    change_at (the most probable day), change_from and change_until (80 % interval); months, how many were looked at.
+    change_at (the most probable day), change_from and change_until (80 % interval, to the last day of a month); months, how many were looked at.
     """
     window = series.values.shape[1]
     within = np.arange(window) >= window - series.months[:, None]
@@ -93,7 +93,7 @@ def _states(found: Courses, months: int, until: date) -> pd.DataFrame:
             "change_probability": changed,
             "change_at": _days(by_month.argmax(axis=1) + 1, months, until, told),
             "change_from": _days((come >= 0.1).argmax(axis=1) + 1, months, until, told),
-            "change_until": _days((come >= 0.9).argmax(axis=1) + 1, months, until, told),
+            "change_until": _days((come >= 0.9).argmax(axis=1) + 2, months, until, told) - pd.Timedelta(days=1),
         }
     )
 

@@ -15,12 +15,17 @@ class Measure:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One line of the scorecard. It counts the mean place of those of its ``measures`` that are known."""
+    """One line of the scorecard. It counts the mean place of those of its ``measures`` that are known.
+
+    ``weight`` holds where the project gives none: half of a customer's score is money, as a score of many alike criteria
+    would rank customers of little value high.
+    """
 
     id: str
     name: Text
     meaning: Text
     measures: tuple[Measure, ...]
+    weight: float = 1
 
 
 CUSTOMER_CRITERIA: tuple[Criterion, ...] = (
@@ -29,12 +34,14 @@ CUSTOMER_CRITERIA: tuple[Criterion, ...] = (
         Text("volume", "采购规模"),
         Text("what the customer spent in the last year", "最近一年的消费额"),
         (Measure("spend_365d"),),
+        weight=4,
     ),
     Criterion(
         "margin",
         Text("margin", "毛利贡献"),
         Text("what was earned on it", "由此获得的毛利"),
         (Measure("margin_365d"), Measure("margin_share_365d")),
+        weight=4,
     ),
     Criterion(
         "growth",
@@ -47,6 +54,7 @@ CUSTOMER_CRITERIA: tuple[Criterion, ...] = (
         Text("loyalty", "忠诚度"),
         Text("how long it has been a customer, and how steadily it comes back", "合作年限与回购情况"),
         (Measure("days_since_first_purchase"), Measure("purchase_days_365d"), Measure("repeat_purchase_share")),
+        weight=2,
     ),
     Criterion(
         "payment",
@@ -77,6 +85,7 @@ CUSTOMER_CRITERIA: tuple[Criterion, ...] = (
         Text("strategic weight", "战略意义"),
         Text("what it means to the company beyond its figures", "财务数字之外对企业的意义"),
         (Measure("strategic_weight"),),
+        weight=2,
     ),
 )
 

@@ -161,14 +161,14 @@ def mean_of_known(columns: list[Floats]) -> Floats:
 
 def _wanted(settings: ScoreSettings, measured: list[Criterion], frame: pd.DataFrame) -> dict[str, float]:
     """The weights as they would be if everything could be measured."""
-    names = {c.id: c.name for c in CRITERIA["customers" if isinstance(settings, ValueScoreSettings) else "suppliers"]}
+    criteria = CRITERIA["customers" if isinstance(settings, ValueScoreSettings) else "suppliers"]
     if settings.weights == "ahp":
-        return ahp_weights(settings.judgements, names)
+        return ahp_weights(settings.judgements, {c.id: c.name for c in criteria})
     if settings.weights == "entropy":
         ratings = [_spread_out(criterion, frame) for criterion in measured]
         weights = entropy_weights(np.column_stack(ratings)).tolist() if ratings else []
-        return dict.fromkeys(names, 1.0) | dict(zip([c.id for c in measured], weights, strict=True))
-    return settings.criteria or dict.fromkeys(names, 1.0)
+        return {c.id: c.weight for c in criteria} | dict(zip([c.id for c in measured], weights, strict=True))
+    return settings.criteria or {c.id: c.weight for c in criteria}
 
 
 def _spread_out(criterion: Criterion, frame: pd.DataFrame) -> Floats:

@@ -86,9 +86,15 @@ def test_an_industry_has_weights_of_its_own() -> None:
     assert scores["known_weight"].tolist() == pytest.approx([1, 1, 0, 1, 1])
 
 
-def test_without_weights_every_criterion_that_can_be_measured_weighs_the_same() -> None:
+def test_without_weights_half_of_a_customers_score_is_money() -> None:
+    weights = {c.id: c.weight for c in CUSTOMER_CRITERIA}
+    assert weights["volume"] + weights["margin"] == sum(weights.values()) / 2
+    assert {c.weight for c in SUPPLIER_CRITERIA} == {1}
+
+
+def test_the_weights_of_what_cannot_be_measured_go_to_the_others() -> None:
     card = fit_scorecard(FIVE, ValueScoreSettings())
-    assert dict(card.weights) == {"volume": 0.5, "payment": 0.5}
+    assert dict(card.weights) == {"volume": 0.8, "payment": 0.2}
     assert card.left_out == ("margin", "growth", "loyalty", "stability", "service", "strategic")
 
 
