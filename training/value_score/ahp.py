@@ -86,8 +86,18 @@ def ahp_weights(judgements: tuple[Judgement, ...], names: Mapping[str, Text]) ->
         matrix[row, column], matrix[column, row] = judgement.by, 1 / judgement.by
     found = priorities(matrix)
     if found.consistency_ratio > MOST_INCONSISTENT:
+        worst = worst_judgement(matrix)
+        pair = {judged[worst.row], judged[worst.column]}
+        said = next(j for j in judgements if {j.more, j.than} == pair)
+        fitting = worst.fitting if said.more == judged[worst.row] else 1 / worst.fitting
         raise ProjectError(
-            _CONTRADICTION, **_said(worst_judgement(matrix), [names[name] for name in judged], found.consistency_ratio)
+            _CONTRADICTION,
+            ratio=found.consistency_ratio,
+            more=names[said.more],
+            than=names[said.than],
+            given=on_scale(said.by),
+            fitting=on_scale(fitting),
+            left=worst.consistency_ratio,
         )
     return dict(zip(judged, found.weights.tolist(), strict=True))
 
@@ -99,17 +109,6 @@ _CONTRADICTION = Text(
     "各项比较相互矛盾：一致性比率为 {ratio:.2f}，不得超过 0.10。矛盾主要来自{more}与{than}的比较，判断值为 {given}；按其他判断应为 {fitting}，"
     "改后为 {left:.2f}。请先重新考虑这一项。",
 )
-
-
-def _said(repair: Repair, names: list[Text], ratio: float) -> dict[str, object]:
-    return {
-        "ratio": ratio,
-        "more": names[repair.row],
-        "than": names[repair.column],
-        "given": on_scale(repair.given),
-        "fitting": on_scale(repair.fitting),
-        "left": repair.consistency_ratio,
-    }
 
 
 def on_scale(value: float) -> str:

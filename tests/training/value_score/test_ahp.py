@@ -100,20 +100,18 @@ def test_contradicting_judgements_are_refused_with_the_one_to_think_over() -> No
     judgements = (
         Judgement(more="volume", than="margin", by=2),
         Judgement(more="volume", than="growth", by=4),
-        Judgement(more="volume", than="loyalty", by=1 / 8),
+        Judgement(more="loyalty", than="volume", by=8),
         Judgement(more="margin", than="growth", by=2),
         Judgement(more="margin", than="loyalty", by=4),
         Judgement(more="growth", than="loyalty", by=2),
     )
     with pytest.raises(ProjectError) as refused:
         ahp_weights(judgements, NAMES)
-    assert "volume against loyalty, judged 1/8; the other judgements would make it 8, which leaves 0.00" in str(
+    assert "loyalty against volume, judged 8; the other judgements would make it 1/8, which leaves 0.00" in str(
         refused.value
     )
-    assert "采购规模与忠诚度" in refused.value.text.zh
-    repaired = tuple(
-        j if j.than != "loyalty" or j.more != "volume" else j.model_copy(update={"by": 8}) for j in judgements
-    )
+    assert "忠诚度与采购规模" in refused.value.text.zh
+    repaired = tuple(j if j.more != "loyalty" else j.model_copy(update={"by": 1 / 8}) for j in judgements)
     assert ahp_weights(repaired, NAMES) == pytest.approx(
         {"volume": 8 / 15, "margin": 4 / 15, "growth": 2 / 15, "loyalty": 1 / 15}
     )
