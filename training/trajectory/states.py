@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from features.text import Text
 from training.trajectory.change_points import Courses, courses
+from training.trajectory.season import shared_season
 from training.trajectory.series import MONTH_DAYS, MonthlySeries
 
 Floats = NDArray[np.float64]
@@ -40,7 +41,7 @@ TOO_SELDOM = Text(
 
 
 def trajectories(series: MonthlySeries) -> pd.DataFrame:
-    """The state of each customer, index customer_id; months are periods of 30 days.
+    """The state of each customer, index customer_id; months are periods of 30 days. A season that all share is taken out.
 
     Columns: trajectory (`STATES`; None: too little is known, reason (Text) says why), trajectory_probability; p_rising, p_peak,
     p_stable, p_declining, which add up to one; change_probability, that the course changed once; and where that is above a half
@@ -50,8 +51,9 @@ def trajectories(series: MonthlySeries) -> pd.DataFrame:
     within = np.arange(window) >= window - series.months[:, None]
     with_purchase = ((series.values != 0) & within).sum(axis=1)
     enough = (series.months >= LEAST_MONTHS) & (with_purchase >= LEAST_MONTHS_WITH_PURCHASE)
+    season = shared_season(root(series.values[series.months == window]))
     parts = [
-        _states(courses(root(series.values[rows, -months:])), months, series.until).set_index(rows)
+        _states(courses(root(series.values[rows, -months:]) / season[-months:]), months, series.until).set_index(rows)
         for months in np.unique(series.months[enough]).tolist()
         for rows in _parts(np.flatnonzero(enough & (series.months == months)))
     ]
