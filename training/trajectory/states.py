@@ -44,8 +44,9 @@ def trajectories(series: MonthlySeries) -> pd.DataFrame:
     """The state of each customer, index customer_id; months are periods of 30 days. A season that all share is taken out.
 
     Columns: trajectory (`STATES`; None: too little is known, reason (Text) says why), trajectory_probability; p_rising, p_peak,
-    p_stable, p_declining, which add up to one; change_probability, that the course changed once; and where that is above a half
-    change_at (the most probable day), change_from and change_until (80 % interval, to the last day of a month); months, how many were looked at.
+    p_stable, p_declining, which add up to one; change_probability, that the course changed once; and where that is above a
+    half and the state is not stable, change_at (the most probable day), change_from and change_until (80 % interval, to the
+    last day of a month); months, how many were looked at.
     """
     window = series.values.shape[1]
     within = np.arange(window) >= window - series.months[:, None]
@@ -84,12 +85,13 @@ def _states(found: Courses, months: int, until: date) -> pd.DataFrame:
     )
     by_month = (found.upward + found.downward) @ (found.changes[:, None] == np.arange(1, months + 1))
     changed = by_month.sum(axis=1)
-    told = changed > CHANGED_FROM
+    best = states.to_numpy().argmax(axis=1)
+    told = (changed > CHANGED_FROM) & (best != list(STATES).index("stable"))
     # the share of the change that has come by the end of each month
     come = np.cumsum(by_month, axis=1) / np.maximum(changed, np.finfo(np.float64).tiny)[:, None]
     return pd.DataFrame(
         {
-            "trajectory": np.array(list(STATES), dtype=object)[states.to_numpy().argmax(axis=1)],
+            "trajectory": np.array(list(STATES), dtype=object)[best],
             "trajectory_probability": states.max(axis=1),
             **{f"p_{name}": states[name] for name in STATES},
             "change_probability": changed,

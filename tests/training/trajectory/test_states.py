@@ -68,6 +68,14 @@ def test_the_day_of_a_planted_change_lies_in_its_interval_as_often_as_it_says() 
     assert np.median(np.abs((found["change_at"] - true)[told].dt.days)) <= 60
 
 
+def test_no_change_is_dated_of_what_is_stable() -> None:
+    values = np.random.default_rng(3).gamma(3, 30, (2000, 24))
+    found = trajectories(series_of(values))
+    is_stable = found["trajectory"] == "stable"
+    assert (found["change_probability"][is_stable] > 0.5).any()
+    assert found.loc[is_stable, "change_at"].isna().all()
+
+
 def test_steady_customers_are_seldom_called_anything_else() -> None:
     generator = np.random.default_rng(4)
     orders = generator.poisson(3, (1500, 24))
