@@ -125,6 +125,46 @@ def test_each_mistake_is_said_in_one_sentence_with_what_is_right(tmp_path: Path,
     assert fault in faults(tmp_path, text)
 
 
+PAIR = '{ more = "volume", than = "growth", by = 3 }'
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("criteria = { volum = 1 }", "value.score: there is no criterion 'volum'. Did you mean 'volume'?"),
+        ("criteria = { volume = 0 }", "value.score: at least one weight must be above 0."),
+        ("criteria = { volume = -1 }", "value.score.criteria.volume: got -1; expected 0.0 or more."),
+        (
+            "weights = 'ahp'\njudgements = [{ mor = 'volume', than = 'growth', by = 3 }]",
+            "value.score.judgements.0.mor: unknown key. Did you mean 'more'?",
+        ),
+        ("weights = 'guess'", "value.score.weights: got 'guess'; expected one of 'project', 'entropy' or 'ahp'."),
+        ("weights = 'entropy'\ncriteria = { volume = 1 }", "value.score: criteria go with weights = 'project'."),
+        ("weights = 'ahp'", "value.score: weights = 'ahp' and judgements go together."),
+        (f"judgements = [{PAIR}]", "value.score: weights = 'ahp' and judgements go together."),
+        (
+            f"weights = 'ahp'\njudgements = [{PAIR}, {PAIR}]",
+            "value.score: the judgement of volume and growth stands twice",
+        ),
+        (
+            f"weights = 'ahp'\njudgements = [{PAIR}, {PAIR.replace('growth', 'margin')}]",
+            "value.score: every pair needs a judgement; missing: growth / margin.",
+        ),
+        ("industries.steel = { volum = 1 }", "value.score: there is no criterion 'volum'. Did you mean 'volume'?"),
+    ],
+)
+def test_weights_of_the_value_score_are_checked(tmp_path: Path, lines: str, fault: str) -> None:
+    assert fault in "\n".join(faults(tmp_path, HEAD + ORDERS + "[value.score]\n" + lines + "\n"))
+
+
+def test_judgements_and_weights_of_industries_are_read(tmp_path: Path) -> None:
+    text = f"[value.score]\nweights = 'ahp'\njudgements = [{PAIR}]\n[value.score.industries.steel]\nvolume = 2\n"
+    (tmp_path / "retinue.toml").write_text(HEAD + ORDERS + text, encoding="utf-8")
+    score = load_project(tmp_path).value.score
+    assert [(j.more, j.than, j.by) for j in score.judgements] == [("volume", "growth", 3)]
+    assert score.industries == {"steel": {"volume": 2}}
+
+
 @pytest.mark.parametrize(
     ("column", "fault"),
     [
