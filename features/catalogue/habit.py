@@ -4,6 +4,8 @@ A gap is the number of days between two consecutive purchase days. The current g
 the last purchase. Change is always measured against the same customer's own past.
 """
 
+import math
+
 from features.catalogue.feature import Feature
 from features.text import Text
 
@@ -20,6 +22,28 @@ _LOG_VARIANCE = (
 _VARIANCE = (
     "(list_sum(list_transform(gaps, lambda g: 1E0 * g * g)) - 1E0 * list_sum(gaps) * list_sum(gaps) / gap_count)"
     " / (gap_count - 1)"
+)
+
+# How long own gaps last, as a log-logistic distribution: elementary on every engine, and heavy-tailed as gaps are. Its mean
+# is the own one; the variance of its logarithm is the own one as far as it is known, with four gaps of variance 0.5 beside.
+_KNOWN_GAPS = "CASE WHEN gap_variation IS NULL THEN 0 ELSE purchase_days_total - 1 END"
+_LOG_GAP_VARIANCE = (
+    f"greatest((2 + {_KNOWN_GAPS} * ln(1 + coalesce(gap_variation * gap_variation, 0))) / (4 + {_KNOWN_GAPS}), 0.04E0)"
+)
+_GAUSS_NODES = ((0.0694318442029737, 0.1739274225687269), (0.3300094782075719, 0.3260725774312731),
+                (0.6699905217924281, 0.3260725774312731), (0.9305681557970263, 0.1739274225687269))  # fmt: skip
+_SILENCE = "(days_since_last_purchase + 0.5E0)"
+
+
+def _odds_that_a_gap_is_over(days: str) -> str:
+    """SQL for the odds that an own gap lasts no longer than so many days; it has lasted longer with 1 / (1 + odds)."""
+    median = f"(gap_mean_days * exp(-{_LOG_GAP_VARIANCE} / 2))"
+    return f"pow({days} / {median}, {math.pi / math.sqrt(3)!r}E0 / sqrt({_LOG_GAP_VARIANCE}))"
+
+
+_OVER = _odds_that_a_gap_is_over(_SILENCE)
+_MEAN_SURVIVAL = " + ".join(
+    f"{weight!r}E0 / (1 + {_odds_that_a_gap_is_over(f'({_SILENCE} * {node!r}E0)')})" for node, weight in _GAUSS_NODES
 )
 
 FEATURES = (
@@ -68,6 +92,28 @@ FEATURES = (
         "standard deviations",
         Text("Silence now against the own gaps, z-score in log time", "当前沉默时间相对自身间隔的对数 z 分数"),
         missing=TOO_FEW, range=(None, None),
+    ),
+    Feature(
+        "gap_survival", "habit", "features", f"1 / (1 + {_OVER})", "share",
+        Text("Probability that an own gap lasts at least as long as the silence now", "自身购买间隔不短于当前沉默时间的概率"),
+        missing=FEW, range=(0, 1),
+    ),
+    Feature(
+        "gap_goes_on_90d", "habit", "features",
+        f"(1 + {_OVER}) / (1 + {_odds_that_a_gap_is_over(f'({_SILENCE} + 90)')})", "share",
+        Text(
+            "Probability, by the own rhythm alone, that the silence goes on for 90 days more",
+            "仅按自身节奏，沉默再持续 90 天的概率",
+        ),
+        missing=FEW, range=(0, 1),
+    ),
+    Feature(
+        "left_unseen_days", "habit", "features", f"{_SILENCE} * (1 + {_OVER}) * ({_MEAN_SURVIVAL})", "days",
+        Text(
+            "Days of silence, each counting by how much likelier leaving on it makes the silence than waiting does",
+            "沉默天数，每天按“当天已流失”相对“仍在等待”更能解释沉默的程度计",
+        ),
+        missing=FEW,
     ),
     Feature(
         "purchase_days_change_90d", "habit", "features",

@@ -21,6 +21,9 @@ GROUPS = (
             "gap_median_days",
             "gap_longest_days",
             "gap_last_days",
+            "gap_survival",
+            "gap_goes_on_90d",
+            "left_unseen_days",
         ),
         Text("Silence against the own rhythm.", "相对自身节奏的沉默时间。"),
         (

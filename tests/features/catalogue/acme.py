@@ -1,7 +1,9 @@
 """One company with everything, as of 1 July 2025, 0:00: its facts, and every feature computed from them by hand."""
 
-from math import cos, log, pi, sin, sqrt
+from math import cos, exp, log, pi, sin, sqrt
 from statistics import fmean, stdev
+
+from numpy.polynomial.legendre import leggauss
 
 from tests.features.builders import Values
 
@@ -127,6 +129,18 @@ _ON_TIME = 1000  # by amount: the one invoice that was paid early
 _LATE = 2000 + 300 + 100 + 60 + 500 + 400
 _DAYS_INTO_2025 = 31 + 28 + 31 + 30 + 31 + 30 + 1
 
+_GAP_CV = sqrt((20**2 + 80**2 + 10**2 + 40**2 + 50**2) / 4) / 70
+_LOG_GAP_VARIANCE = (4 * 0.5 + 5 * log(1 + _GAP_CV**2)) / (4 + 5)
+
+
+def _odds(days: float) -> float:
+    """Odds that a gap of mean 70 days is over by then: log-logistic, the mean taken as that of a lognormal one."""
+    return (days / (70 * exp(-_LOG_GAP_VARIANCE / 2))) ** (pi / sqrt(3 * _LOG_GAP_VARIANCE))
+
+
+_WAITED = 20.5
+_LEFT_UNSEEN = sum(w / 2 * _WAITED / (1 + _odds((x + 1) / 2 * _WAITED)) for x, w in zip(*leggauss(4), strict=True))
+
 EXPECTED: Values = {
     # recency
     "days_since_last_purchase": 20,
@@ -163,6 +177,9 @@ EXPECTED: Values = {
     "gap_last_three_ratio": (60 + 30 + 20) / 3 / 70,
     "current_gap_ratio": 20 / 70,
     "current_gap_rank": 1 / 5,
+    "gap_survival": 1 / (1 + _odds(_WAITED)),
+    "gap_goes_on_90d": (1 + _odds(_WAITED)) / (1 + _odds(_WAITED + 90)),
+    "left_unseen_days": _LEFT_UNSEEN * (1 + _odds(_WAITED)),
     "current_gap_log_z": (log(21) - fmean(_LOG_GAPS)) / stdev(_LOG_GAPS),
     "purchase_days_change_90d": (3 - 1) / 4,
     "purchase_days_90d_of_own": 3 / _ONE_IN_90_DAYS,

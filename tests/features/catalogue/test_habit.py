@@ -49,6 +49,26 @@ def test_who_buys_like_clockwork_has_a_deviation_of_at_least_a_tenth(at: ByHand)
     assert several(values["silent"], *names) == pytest.approx([0, (log(101) - log(31)) / 0.1, 1, 1], rel=1e-9)
 
 
+def test_the_longer_the_silence_the_less_an_own_gap_explains_it(at: ByHand) -> None:
+    """Five who bought five times, 30 days apart, and have been silent for 5 to 700 days since; one bought twice."""
+    silences = (5, 30, 60, 120, 700)
+    customers = {f"c{days}": dict.fromkeys((days, days + 30, days + 60, days + 90, days + 120), 9) for days in silences}
+    values = at(AS_OF, orders=orders_of(**customers, twice={60: 9, 30: 9}, once={30: 9}))
+    survival, goes_on, unseen = (
+        [values[f"c{days}"][name] or 0 for days in silences]
+        for name in ("gap_survival", "gap_goes_on_90d", "left_unseen_days")
+    )
+    assert survival == sorted(survival, reverse=True)
+    assert goes_on == sorted(goes_on)
+    assert unseen == sorted(unseen)
+    assert survival[0] > 0.99
+    assert goes_on[0] < 0.01
+    assert unseen[0] == pytest.approx(5.5, rel=0.01)  # nobody expects an order yet: each day counts as one
+    assert unseen[-1] > 1e6
+    assert 0.3 < (values["twice"]["gap_survival"] or 0) < 0.5  # the mean of a skewed distribution lies above its median
+    assert several(values["once"], "gap_survival", "gap_goes_on_90d", "left_unseen_days") == [None, None, None]
+
+
 def test_a_gap_just_as_long_as_the_silence_counts_as_no_longer(at: ByHand) -> None:
     # gaps of 30 and 10 days
     orders = orders_of(nine={49: 9, 19: 9, 9: 9}, ten={50: 9, 20: 9, 10: 9}, thirty={70: 9, 40: 9, 30: 9})
