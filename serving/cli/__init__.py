@@ -21,13 +21,24 @@ SUMMARY = Text(
 
 def app() -> typer.Typer:
     """The command-line application, in the language of the environment."""
-    from serving.cli import demo, explain, facts, features, leakage, models, scoring, serve, simulate, training
+    from serving.cli import demo, explain, facts, features, leakage, models, scoring, serve, simulate, training, value
     from serving.cli.output import here
 
     application = typer.Typer(
         help=here(SUMMARY), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
-    modules: tuple[ModuleType, ...] = (facts, features, leakage, training, scoring, explain, serve, demo, simulate)
+    modules: tuple[ModuleType, ...] = (
+        facts,
+        features,
+        leakage,
+        training,
+        scoring,
+        value,
+        explain,
+        serve,
+        demo,
+        simulate,
+    )
     for module in modules:
         commands: tuple[tuple[str, Callable[..., None], Text], ...] = module.COMMANDS
         for name, function, text in commands:

@@ -1,0 +1,166 @@
+"""``retinue value``: who matters: value score with its breakdown, share of customer, course of spend, retention."""
+
+from collections.abc import Hashable
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from features.project import load_project
+from features.text import LANGUAGES, Text
+from features.writing import atomic_file, require_space
+from serving.cli.output import (
+    AsOfOption,
+    ProjectOption,
+    QuietOption,
+    heading,
+    here,
+    progress_bar,
+    read_as_of,
+    say,
+    say_set_aside,
+    table,
+)
+
+if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait for them
+    from training.value_report import ValueReport
+
+MOST_SHOWN = 10
+
+HELP = Text(
+    "Say what every customer is worth as of a date: value score 0-100 with its breakdown, share of customer with"
+    " cross-sell candidates, whether spend rises or declines and since when, retention by cohort.\n\n"
+    "Example: retinue value --as-of 2026-07-01 --out value",
+    "给出每位客户在某日期的价值：0–100 的价值评分及其构成、客户份额与交叉销售候选品类、消费走势及转折时间、各批客户的保持率。\n\n"
+    "示例：retinue value --as-of 2026-07-01 --out value",
+)
+
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        help=here(
+            Text(
+                "Folder that gets value.parquet, cross_sell.parquet, retention.parquet and pictures.",
+                "写入 value.parquet、cross_sell.parquet、retention.parquet 与图片的文件夹。",
+            )
+        ),
+    ),
+]
+
+
+def value(
+    as_of: AsOfOption, out: OutOption = Path("value"), project: ProjectOption = Path("."), quiet: QuietOption = False
+) -> None:
+    """Say what every customer is worth."""
+    from features.rejects_files import keep_set_aside
+    from features.sources import open_facts
+    from training.value_report import value_report
+
+    settings = load_project(project)
+    instant = read_as_of(as_of, settings)
+    require_space(out / "value.parquet", 1)
+    with progress_bar(quiet) as progress:
+        with open_facts(settings) as facts:
+            report = value_report(facts, instant, progress)
+            set_aside = keep_set_aside(facts)
+        progress(Text("writing", "写入"), 0.95)
+        _write(report, out, settings.project.currency)
+    say_set_aside(set_aside)
+    heading(
+        Text("{company} as of {as_of:%Y-%m-%d}", "{company}，时点 {as_of:%Y-%m-%d}").format(
+            company=settings.project.name, as_of=instant.astimezone(settings.timezone)
+        )
+    )
+    _print(report)
+    say(Text("Written to {out}.", "已写入 {out}。").format(out=out))
+
+
+COMMANDS = (("value", value, HELP),)
+
+
+def _write(report: "ValueReport", out: Path, currency: str) -> None:
+    """Tables as Parquet; the pictures of retention in both languages."""
+    from training.retention_figures import retention_pictures
+
+    out.mkdir(parents=True, exist_ok=True)
+    frames = {"value": report.customers, "cross_sell": report.share.candidates}
+    pictures = {}
+    if report.curves is not None:
+        frames["retention"] = report.curves.cells
+        pictures = retention_pictures(report.curves, currency)
+    for name, frame in frames.items():
+        with atomic_file(out / f"{name}.parquet") as temporary:
+            frame.to_parquet(temporary, index=False)
+    for (name, language), picture in pictures.items():
+        with atomic_file(out / f"{name}.{language}.png") as temporary:
+            temporary.write_bytes(picture)
+
+
+def _print(report: "ValueReport") -> None:
+    from training.trajectory.states import STATES
+
+    say(report.card.said())
+    most = max(report.sensitivity, key=lambda one: 1 - one.top_kept, default=None)
+    if most is not None:
+        name = next(c.name for c in report.card.criteria if c.id == most.criterion)
+        say(_SENSITIVITY.format(criterion=name, kept=most.top_kept, move=abs(most.move)))
+    say(report.share.said())
+    if report.curves is not None:
+        say(report.curves.said())
+    counts = report.customers["trajectory"].value_counts()
+    courses = [
+        Text(*(f"{STATES[state].of(language)} {counts.get(state, 0):,}" for language in LANGUAGES)) for state in STATES
+    ]
+    unknown = int(report.customers["trajectory"].isna().sum())
+    say(_COURSES.format(courses=_listed(courses), unknown=unknown))
+    table(
+        (
+            Text("customer", "客户"),
+            Text("value score", "价值评分"),
+            Text("mostly for", "主要来自"),
+            Text("share of customer", "客户份额"),
+            Text("course", "走势"),
+        ),
+        [_row(report, row) for row in report.best.head(MOST_SHOWN).to_dict("records")],
+        right=(1, 3),
+    )
+
+
+def _course(state: str) -> Text:
+    from training.trajectory.states import STATES
+
+    return STATES[state]
+
+
+def _row(report: "ValueReport", row: dict[Hashable, Any]) -> tuple[str, ...]:
+    share, course = row["share_of_customer"], row["trajectory"]
+    return (
+        row["customer_id"],
+        f"{row['value_score']:.0f}",
+        _mostly(report, row),
+        "–" if isnan(share) else f"{share:.0%}",
+        here(_course(course)) if isinstance(course, str) else "–",
+    )
+
+
+def _mostly(report: "ValueReport", row: dict[Hashable, Any]) -> str:
+    """The two criteria that bring most points."""
+    points = {c.name: row[f"points_{c.id}"] for c in report.card.criteria}
+    best = sorted((c for c in points if points[c] == points[c]), key=lambda c: -points[c])[:2]
+    return here(_listed([Text(*(f"{c.of(lang)} {points[c]:.0f}" for lang in LANGUAGES)) for c in best]))
+
+
+def _listed(texts: list[Text]) -> Text:
+    return Text(", ".join(t.en for t in texts), "、".join(t.zh for t in texts))
+
+
+_SENSITIVITY = Text(
+    "Ranks hang most on the weight of {criterion}: if it moves by {move:.0%}, {kept:.0%} of the best tenth stay there.",
+    "排名对“{criterion}”的权重最敏感：该权重变动 {move:.0%} 时，前十分之一的客户中有 {kept:.0%} 保持不变。",
+)
+_COURSES = Text(
+    "Course of spend: {courses}; not told for {unknown:,} (too short or too seldom).",
+    "消费走势：{courses}；{unknown:,} 位客户因时间过短或购买过少未作判断。",
+)
