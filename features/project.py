@@ -4,6 +4,7 @@ An unknown key, table or column is refused with the nearest right name; nothing 
 """
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,6 +20,9 @@ PROJECT_FILE = "retinue.toml"
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class SqlColumn(_Strict):
@@ -143,17 +147,99 @@ class ValueSettings(_Strict):
     contract_period_days: int = Field(30, ge=1, le=3650, strict=True)
 
 
-class PlaybookSettings(_Strict):
-    """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
-
-    path: str
-
-
 class Meaning(_Strict):
     """What a feature means, in both languages."""
 
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
+
+
+class SegmentSettings(_Strict):
+    """Where the scores of the RFM segments begin: ``levels`` of equal size, or fixed cuts, one fewer than levels.
+
+    A value above a cut is one level further: days of silence (``recency_days``), days with a purchase (``purchase_days``)
+    and ``spend`` of the last 365 days.
+    """
+
+    cuts: Literal["quantile", "fixed"] = "quantile"
+    levels: int = Field(5, ge=2, le=9, strict=True)
+    recency_days: tuple[_Number, ...] | None = None
+    purchase_days: tuple[_Number, ...] | None = None
+    spend: tuple[_Number, ...] | None = None
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> "SegmentSettings":
+        given = {name: getattr(self, name) for name in ("recency_days", "purchase_days", "spend")}
+        if self.cuts == "quantile":
+            if wrong := [name for name, cuts in given.items() if cuts is not None]:
+                raise FindingError(
+                    Text('{name} goes with cuts = "fixed"', '{name} 只能与 cuts = "fixed" 一起使用').format(
+                        name=wrong[0]
+                    )
+                )
+            return self
+        for name, cuts in given.items():
+            if cuts is None or len(cuts) != self.levels - 1 or not _rising(cuts):
+                raise FindingError(
+                    Text(
+                        'with cuts = "fixed", {name} needs {count} rising numbers, one fewer than levels',
+                        '使用 cuts = "fixed" 时，{name} 须为 {count} 个递增的数，比 levels 少一个',
+                    ).format(name=name, count=self.levels - 1)
+                )
+        return self
+
+
+class TierSettings(_Strict):
+    """How customers are graded into four tiers: by which score, from which score on, and how far it must pass that.
+
+    ``shares`` of the customers, best first, fill the three upper tiers at the beginning of each year, unless
+    ``thresholds`` give the scores that they begin at. A tier changes when the score is beyond ``band_share`` of the
+    threshold above or below it. ``names`` are the project's own words, best first.
+    """
+
+    by: Literal["spend", "margin", "value_score"] = "spend"
+    names: tuple[str | Meaning, ...] | None = None
+    shares: tuple[_Number, ...] = (0.05, 0.15, 0.4)
+    thresholds: tuple[_Number, ...] | None = None
+    band_share: float = Field(0.1, ge=0, lt=1, strict=True)
+    year_begins_month: int = Field(1, ge=1, le=12, strict=True)
+
+    @field_validator("names")
+    @classmethod
+    def _four_names(cls, names: tuple[str | Meaning, ...] | None) -> tuple[str | Meaning, ...] | None:
+        said = [(n, n) if isinstance(n, str) else (n.en, n.zh) for n in names or ()]
+        if names is not None and (len(said) != 4 or any(len(set(words)) != 4 for words in zip(*said, strict=True))):
+            raise FindingError(Text("expected four different names, best first", "应为四个不同的名称，由高到低"))
+        return names
+
+    @field_validator("shares")
+    @classmethod
+    def _three_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if len(shares) != 3 or min(shares) <= 0 or sum(shares) > 1:
+            raise FindingError(
+                Text(
+                    "expected three shares of the customers above 0, best tier first, together at most 1",
+                    "应为三个大于 0 的客户占比，由高到低，合计不超过 1",
+                )
+            )
+        return shares
+
+    @field_validator("thresholds")
+    @classmethod
+    def _three_thresholds(cls, thresholds: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if thresholds is not None and (len(thresholds) != 3 or not _rising(thresholds[::-1])):
+            raise FindingError(Text("expected three falling scores, best tier first", "应为三个递减的分值，由高到低"))
+        return thresholds
+
+
+def _rising(numbers: tuple[float, ...]) -> bool:
+    return all(low < high for low, high in pairwise(numbers))
+
+
+class PlaybookSettings(_Strict):
+    """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
+
+    path: str
 
 
 class OwnFeature(_Strict):
@@ -186,6 +272,8 @@ class Project(_Strict):
     tables: dict[str, TableSource]
     churn: ChurnSettings = ChurnSettings()
     value: ValueSettings = ValueSettings()
+    segments: SegmentSettings = SegmentSettings()
+    tiers: TierSettings = TierSettings()
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = {}
     playbook: PlaybookSettings | None = None
 
@@ -245,6 +333,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("churn",): ChurnSettings,
     ("churn", "bands"): ChurnBands,
     ("value",): ValueSettings,
+    ("segments",): SegmentSettings,
+    ("tiers",): TierSettings,
     ("playbook",): PlaybookSettings,
 }
 

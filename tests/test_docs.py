@@ -14,7 +14,9 @@ from features.project import (
     OwnFeature,
     PlaybookSettings,
     ProjectSettings,
+    SegmentSettings,
     TableSource,
+    TierSettings,
     ValueSettings,
     load_project,
 )
@@ -28,6 +30,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[churn]": ChurnSettings,
     "[churn.bands]": ChurnBands,
     "[value]": ValueSettings,
+    "[segments]": SegmentSettings,
+    "[tiers]": TierSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
 }
