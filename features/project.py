@@ -192,8 +192,8 @@ class SegmentSettings(_Strict):
 class TierSettings(_Strict):
     """How customers are graded into four tiers: by which score, from which score on, and how far it must pass that.
 
-    ``shares`` of the customers, best first, fill the three upper tiers at the beginning of each year, unless
-    ``thresholds`` give the scores that they begin at. A tier changes when the score is beyond ``band_share`` of the
+    ``shares`` of the customers with a score above 0, best first, fill the three upper tiers at the beginning of each year,
+    unless ``thresholds`` give the scores that they begin at. A tier changes when the score is beyond ``band_share`` of the
     threshold above or below it. ``names`` are the project's own words, best first.
     """
 
