@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError, nearest
 from features.text import Text
 from training.evaluation.groups import REST, UNKNOWN
+from training.migration import SCALES
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -61,6 +62,15 @@ TITLES: dict[str, Text] = {
     **{name: cut.title for name, cut in BANDED.items()},
 }
 """Attributes with a title in both languages; all others are called as they are."""
+
+
+NAMED: dict[str, Text] = {
+    **{name: title for scale in SCALES.values() for name, title in scale.titles.items()},
+    "low": Text("low", "低"),
+    "medium": Text("medium", "中"),
+    "high": Text("high", "高"),
+}
+"""Values with a title in both languages: segments, tiers, stages and bands of risk."""
 
 
 def cut_by(frame: pd.DataFrame, attribute: str, edges: Sequence[float] | None = None) -> pd.DataFrame:
@@ -169,7 +179,7 @@ def _values(values: pd.Series) -> tuple[Codes, list[Text]]:
     place[by_size] = np.minimum(np.arange(len(distinct)), MOST_GROUPS)
     place[-1] = min(len(distinct), MOST_GROUPS) + has_rest  # of code -1, unknown
     words = [f"{v:.10g}" if isinstance(v, float) else str(v) for v in (distinct[i] for i in by_size[:MOST_GROUPS])]
-    titles = [Text(*(word, word)) for word in words]
+    titles = [NAMED.get(word, Text(*(word, word))) for word in words]
     return place[found], titles + [REST] * has_rest + [UNKNOWN] * has_unknown
 
 

@@ -70,6 +70,11 @@ def test_a_number_of_many_values_is_cut_into_equal_parts() -> None:
     assert cut_by(mostly_none, "employees")["title_en"].tolist() == ["under 90", "90 and more", "all customers"]
 
 
+def test_segments_tiers_stages_and_risks_are_called_by_their_names() -> None:
+    frame = pd.DataFrame({"label": ["champions", "key", "growth", "high"]})
+    assert cut_by(frame, "label")["title_zh"].tolist() == ["重要价值客户", "重点客户", "成长期", "高", "全部客户"]
+
+
 def test_many_small_groups_are_shown_together() -> None:
     frame = pd.DataFrame({"city": [f"c{n}" for n in range(30)] + ["c5"] * 4 + [None], "spend_365d": 1.0})
     table = cut_by(frame, "city")
