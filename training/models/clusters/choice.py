@@ -23,13 +23,14 @@ BOOTSTRAP_ROUNDS = 20
 SMALLEST_SHARE = 0.02
 STABLE = 0.8
 """Mean adjusted Rand index from which a division comes again often enough to be used."""
-NEARLY_AS_STABLE = 0.05
+SEPARATE = 0.51
+"""Silhouette from which groups are separate rather than cut out of a whole."""
 
 STRUCTURES: tuple[tuple[float, Text], ...] = (
     (0.71, Text("clearly separate groups", "群组界限清晰")),
-    (0.51, Text("reasonably separate groups", "群组较为清晰")),
+    (SEPARATE, Text("reasonably separate groups", "群组较为清晰")),
     (0.26, Text("groups that flow into each other", "群组之间相互过渡")),
-    (-1.0, Text("no separate groups", "没有明显的群组")),
+    (-1.0, Text("cut out of a whole without gaps", "由连续的整体划分而成")),
 )
 """What a silhouette means, from which value on (Kaufman and Rousseeuw 1990)."""
 
@@ -40,6 +41,10 @@ _VERDICT = Text(
     " {stability:.2f}：{trust}。",
 )
 _TRUSTED = Text("they can be relied on", "可以信赖")
+_CUT_OUT = Text(
+    "the borders are drawn in the same places again, but customers on both sides of one are much alike",
+    "分界可以重现，但分界两侧的客户差别不大",
+)
 _DOUBTED = Text(
     "another sample would give other groups; use them to describe, not to decide",
     "换一批样本会得到不同的群组；宜用于描述，不宜作为决策依据",
@@ -67,6 +72,11 @@ class Candidate:
         """Whether its groups come again often enough to be used."""
         return self.stability >= STABLE
 
+    @property
+    def is_separate(self) -> bool:
+        """Whether the groups lie apart, and are not merely cut out of a whole."""
+        return self.silhouette >= SEPARATE
+
     def verdict(self) -> Text:
         """What there is to say of the division, in one or two sentences."""
         structure = next(text for least, text in STRUCTURES if self.silhouette >= least)
@@ -75,7 +85,7 @@ class Candidate:
             structure=structure,
             silhouette=self.silhouette,
             stability=self.stability,
-            trust=_TRUSTED if self.is_stable else _DOUBTED,
+            trust=_DOUBTED if not self.is_stable else _TRUSTED if self.is_separate else _CUT_OUT,
         )
 
 
@@ -104,21 +114,21 @@ def candidates(points: Floats, seed: int, rounds: int = BOOTSTRAP_ROUNDS) -> tup
 
 
 def chosen_of(found: tuple[Candidate, ...]) -> Candidate:
-    """The division to use: stable first, then the best silhouette (k-means) or BIC (mixture), then the better kind.
+    """The division to use: of the stable ones the best, where none is stable the one that comes nearest to it.
 
-    Groups below 2 % of the customers are avoided. Where none is stable, those about as stable as the best are compared.
-    Of the two kinds the stable one is taken, else the one with the better silhouette.
+    Groups below 2 % of the customers are avoided. K-means: the best silhouette if it shows separate groups; if not, the
+    most groups that come again, for such groups are a convenience, and the finer the more they tell (Dolnicar and Leisch
+    2010). Mixture: the lowest BIC. Of the two kinds the one with the better silhouette.
     """
     large = [one for one in found if one.smallest_share >= SMALLEST_SHARE] or list(found)
-    bar = min(STABLE, max(one.stability for one in large) - NEARLY_AS_STABLE)
-    stable = [one for one in large if one.stability >= bar]
-    around = max((one for one in stable if one.bic is None), key=lambda one: one.silhouette, default=None)
-    mixed = min((one for one in stable if one.bic is not None), key=lambda one: one.bic or 0.0, default=None)
-    if around is None or mixed is None:
-        return around or mixed or stable[0]
-    if around.is_stable != mixed.is_stable:
-        return max(around, mixed, key=lambda one: one.stability)
-    return max(around, mixed, key=lambda one: one.silhouette)
+    stable = [one for one in large if one.is_stable]
+    if not stable:
+        return max(large, key=lambda one: one.stability)
+    around = [one for one in stable if one.bic is None]
+    mixed = [one for one in stable if one.bic is not None]
+    best = [max(around, key=lambda one: (one.silhouette if one.is_separate else 0.0, one.groups))] if around else []
+    best += [min(mixed, key=lambda one: one.bic or 0.0)] if mixed else []
+    return max(best, key=lambda one: one.silhouette)
 
 
 def _judged(kind: str, points: Floats, groups: int, seed: int, rounds: int) -> Candidate | None:

@@ -28,13 +28,16 @@ class Group:
     """A group as it was found. ``number`` stays with it over trainings; ``share`` is of the customers, 0 to 1.
 
     ``centre`` is the mean of its members' standardised traits, ``spread`` the root mean square of their distance from it
-    per trait. ``traits`` are what it is named after: a column, and whether it is high.
+    per trait. ``recovered`` is its mean Jaccard similarity, 0 to 1, with the most similar group of a bootstrap sample; below
+    0.6 it is hardly a group of its own, from 0.75 on it is (Hennig 2007). ``traits`` are what it is named after: a column,
+    and whether it is high.
     """
 
     number: int
     share: float
     centre: tuple[float, ...]
     spread: float
+    recovered: float
     traits: tuple[tuple[str, bool], ...]
 
     @property
@@ -45,13 +48,13 @@ class Group:
         return Text(*(en[0].upper() + en[1:], "、".join(word.zh for word in words)))
 
 
-def groups_of(traits: Floats, labels: Labels, columns: Sequence[str], count: int) -> tuple[Group, ...]:
-    """The groups of labels from 0 to ``count`` - 1 with their names; ``traits`` has shape (rows, columns).
+def groups_of(traits: Floats, labels: Labels, columns: Sequence[str], recovered: Sequence[float]) -> tuple[Group, ...]:
+    """The groups of labels from 0 on with their names, as many as ``recovered``; ``traits`` has shape (rows, columns).
 
     Each group must have a member. They are numbered from 1 in the order of the labels.
     """
     found = []
-    for label in range(count):
+    for label, similarity in enumerate(recovered):
         members = traits[labels == label]
         centre = members.mean(axis=0)
         found.append(
@@ -60,6 +63,7 @@ def groups_of(traits: Floats, labels: Labels, columns: Sequence[str], count: int
                 share=len(members) / len(traits),
                 centre=tuple(float(value) for value in centre),
                 spread=float(np.sqrt(((members - centre) ** 2).mean())),
+                recovered=similarity,
                 traits=telling_traits(centre, columns, TELLING)[:MOST_TRAITS]
                 or telling_traits(centre, columns, HARDLY_TELLING)[:1],
             )
@@ -94,7 +98,7 @@ def profile(frame: pd.DataFrame, numbers: pd.Series, groups: Sequence[Group], co
     """One row a group and a last one for all customers with a group: what they are like in numbers.
 
     ``numbers`` is the group of each row of ``frame`` (missing: none). Columns: group (missing: all), name_en, name_zh,
-    customers, share, spend and spend_share where spend is known, and the median of each trait.
+    customers, share, recovered, spend and spend_share where spend is known, and the median of each trait.
     """
     known = numbers.notna()
     inside, of_group = frame[known], numbers[known].astype("int64")
@@ -110,6 +114,7 @@ def profile(frame: pd.DataFrame, numbers: pd.Series, groups: Sequence[Group], co
         }
     )
     table["share"] = table["customers"] / max(len(inside), 1)
+    table["recovered"] = [*(group.recovered for group in groups), np.nan]
     keys = [*(group.number for group in groups), -1]
     if SPEND in frame:
         spend = inside[SPEND].groupby(of_group).sum().reindex(keys[:-1], fill_value=0.0)

@@ -8,14 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from features.errors import ModelError, NotEnoughDataError, nearest
 from features.text import Text
 from training.models.clusters.behaviour import Behaviour, fit_behaviour, has_behaviour
-from training.models.clusters.choice import BOOTSTRAP_ROUNDS, Candidate, candidates, chosen_of
+from training.models.clusters.choice import (
+    BOOTSTRAP_ROUNDS,
+    Candidate,
+    candidates,
+    chosen_of,
+    contingency,
+    jaccard,
+)
 from training.models.clusters.groups import Group, groups_of
 from training.models.clusters.partitions import KINDS, Partition
 
+Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MOST_FITTED = 20_000
@@ -156,14 +165,13 @@ def fit_clusters(
     points = behaviour.points(behaviour.traits(fitted))
     found = candidates(points[:MOST_JUDGED], seed, rounds)
     chosen = chosen_of(found)
-    partition = KINDS[chosen.kind](points, chosen.groups, seed)
-    partition, chosen = _by_size(partition, chosen, partition.labels(points))
+    partition = _by_size(KINDS[chosen.kind](points, chosen.groups, seed), points)
     traits = behaviour.traits(ordered)
     labels = partition.labels(behaviour.points(traits))
     return ClusterModel(
         behaviour=behaviour,
         partition=partition,
-        groups=groups_of(traits, labels, behaviour.columns, chosen.groups),
+        groups=groups_of(traits, labels, behaviour.columns, _recovered(partition, chosen, points[:MOST_JUDGED], seed)),
         chosen=chosen,
         candidates=found,
         customers=len(ordered),
@@ -173,17 +181,25 @@ def fit_clusters(
     )
 
 
-def _by_size(partition: Partition, chosen: Candidate, labels: Labels) -> tuple[Partition, Candidate]:
+def _by_size(partition: Partition, points: Floats) -> Partition:
     """The same groups, the largest first."""
-    order = np.argsort(-np.bincount(labels, minlength=chosen.groups), kind="stable").tolist()
+    sizes = np.bincount(partition.labels(points), minlength=len(partition.centres))
+    order = np.argsort(-sizes, kind="stable").tolist()
     factors = partition.factors
-    sorted_ = replace(
+    return replace(
         partition,
         centres=tuple(partition.centres[i] for i in order),
         offsets=tuple(partition.offsets[i] for i in order),
         factors=None if factors is None else tuple(factors[i] for i in order),
     )
-    return sorted_, chosen
+
+
+def _recovered(partition: Partition, chosen: Candidate, judged: Floats, seed: int) -> list[float]:
+    """How well each group of the partition came again, by its counterpart among the groups that were judged."""
+    first = KINDS[chosen.kind](judged, chosen.groups, seed).labels(judged)
+    similarity = jaccard(contingency(partition.labels(judged), first, chosen.groups, chosen.groups))
+    _, counterparts = linear_sum_assignment(-similarity)
+    return [chosen.recovered[i] for i in counterparts]
 
 
 def _checked(model: ClusterModel) -> ClusterModel:

@@ -4,7 +4,8 @@ Both assign a point by sums over dimensions alone: its group is the same to the 
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,18 +100,12 @@ def can_carry(kind: str, points: Floats, groups: int) -> bool:
     return len(points) >= groups * each and len(np.unique(points, axis=0)) > groups
 
 
-class _quietly:
+@contextmanager
+def _quietly() -> Iterator[None]:
     """One thread, so that sums always run in the same order; groups that did not settle show in their stability."""
-
-    def __enter__(self) -> None:
-        self._threads = threadpool_limits(1)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-
-    def __exit__(self, *error: object) -> None:
-        self._warnings.__exit__(*error)  # type: ignore[arg-type]
-        self._threads.restore_original_limits()
+        yield
 
 
 def _rows(matrix: Floats) -> tuple[tuple[float, ...], ...]:
