@@ -113,17 +113,23 @@ def candidates(points: Floats, seed: int, rounds: int = BOOTSTRAP_ROUNDS) -> tup
     return found
 
 
-def chosen_of(found: tuple[Candidate, ...]) -> Candidate:
+def chosen_of(found: tuple[Candidate, ...], before: Candidate | None = None) -> Candidate:
     """The division to use: of the stable ones the best, where none is stable the one that comes nearest to it.
 
     Groups below 2 % of the customers are avoided. K-means: the best silhouette if it shows separate groups; if not, the
     most groups that come again, for such groups are a convenience, and the finer the more they tell (Dolnicar and Leisch
     2010). Mixture: the lowest BIC. Of the two kinds the one with the better silhouette.
+
+    Kind and number that were taken ``before`` stay as long as they are stable, unless separate groups appear.
     """
     large = [one for one in found if one.smallest_share >= SMALLEST_SHARE] or list(found)
     stable = [one for one in large if one.is_stable]
     if not stable:
         return max(large, key=lambda one: one.stability)
+    if before and not any(one.is_separate for one in stable):
+        for one in stable:
+            if (one.kind, one.groups) == (before.kind, before.groups):
+                return one
     around = [one for one in stable if one.bic is None]
     mixed = [one for one in stable if one.bic is not None]
     best = [max(around, key=lambda one: (one.silhouette if one.is_separate else 0.0, one.groups))] if around else []

@@ -1,6 +1,7 @@
 """Groups keep their numbers and names over trainings: a new one takes those of the old one that it shares customers with."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,26 @@ from scipy.optimize import linear_sum_assignment
 from training.models.clusters.behaviour import has_behaviour
 from training.models.clusters.choice import contingency, jaccard
 from training.models.clusters.groups import Group, told_apart
-from training.models.clusters.model import ClusterModel
+from training.models.clusters.model import ClusterModel, fit_clusters
 
 LEAST_OVERLAP = 0.3
 """Jaccard similarity from which a new group is taken for an old one."""
 STILL_TELLING = 0.25
 """A name is kept as long as the group is that far off the mean of all in each trait of it, in standard deviations."""
+
+
+def fit_again(
+    frame: pd.DataFrame,
+    previous: ClusterModel,
+    seed: int,
+    as_of: datetime | None = None,
+    catalogue_hash: str | None = None,
+) -> ClusterModel:
+    """The groups of today under the numbers and names of the previous ones, as many as before while that holds.
+
+    Raises NotEnoughDataError as `fit_clusters` does.
+    """
+    return matched(fit_clusters(frame, seed, as_of, catalogue_hash, before=previous.chosen), previous, frame)
 
 
 def matched(model: ClusterModel, previous: ClusterModel, frame: pd.DataFrame) -> ClusterModel:
@@ -34,7 +49,7 @@ def matched(model: ClusterModel, previous: ClusterModel, frame: pd.DataFrame) ->
 
 
 def _renumbered(model: ClusterModel, previous: ClusterModel, pairs: dict[int, int]) -> ClusterModel:
-    unused = max(group.number for group in previous.groups) + 1
+    unused = previous.next_number
     groups = []
     for place, group in enumerate(model.groups):
         if place in pairs:
@@ -42,7 +57,7 @@ def _renumbered(model: ClusterModel, previous: ClusterModel, pairs: dict[int, in
         else:
             groups.append(replace(group, number=unused))
             unused += 1
-    return replace(model, groups=told_apart(groups, model.behaviour.columns))
+    return replace(model, groups=told_apart(groups, model.behaviour.columns), next_number=unused)
 
 
 def _with_name_of(group: Group, old: Group, model: ClusterModel) -> Group:

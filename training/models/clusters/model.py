@@ -39,7 +39,7 @@ class ClusterModel:
     """Groups of behaviour. ``groups`` stand in the order of the partition's labels.
 
     ``candidates`` are all divisions that were compared, ``chosen`` is the one that was taken. ``customers`` is the number
-    that the shares are of. ``as_of`` (ISO 8601) and ``catalogue_hash`` say what it was fitted on.
+    that the shares are of; ``next_number`` is the first that no group of this or an earlier training has had. ``as_of`` (ISO 8601) and ``catalogue_hash`` say what it was fitted on.
     """
 
     behaviour: Behaviour
@@ -49,6 +49,7 @@ class ClusterModel:
     candidates: tuple[Candidate, ...]
     customers: int
     seed: int
+    next_number: int
     as_of: str | None = None
     catalogue_hash: str | None = None
 
@@ -140,11 +141,13 @@ def fit_clusters(
     as_of: datetime | None = None,
     catalogue_hash: str | None = None,
     rounds: int = BOOTSTRAP_ROUNDS,
+    before: Candidate | None = None,
 ) -> ClusterModel:
     """Groups of behaviour from one row per customer (customer_id and features), whatever the order of the rows.
 
     Who has not bought in a year and has no contract takes no part. Kind and number of groups are chosen on at most 2,000 customers, by silhouette, BIC and
-    stability over ``rounds`` bootstrap samples; the groups are then fitted to at most 20,000 and ordered by size.
+    stability over ``rounds`` bootstrap samples; the groups are then fitted to at most 20,000 and ordered by size. What
+    was chosen ``before`` is kept while it is stable; `training.models.clusters.matching.fit_again` keeps the names too.
     Raises NotEnoughDataError: fewer than 50 customers, or customers who hardly differ.
     """
     everybody = frame[has_behaviour(frame)]
@@ -164,7 +167,7 @@ def fit_clusters(
     behaviour = fit_behaviour(fitted)
     points = behaviour.points(behaviour.traits(fitted))
     found = candidates(points[:MOST_JUDGED], seed, rounds)
-    chosen = chosen_of(found)
+    chosen = chosen_of(found, before)
     partition = _by_size(KINDS[chosen.kind](points, chosen.groups, seed), points)
     traits = behaviour.traits(ordered)
     labels = partition.labels(behaviour.points(traits))
@@ -176,6 +179,7 @@ def fit_clusters(
         candidates=found,
         customers=len(ordered),
         seed=seed,
+        next_number=chosen.groups + 1,
         as_of=as_of.isoformat() if as_of else None,
         catalogue_hash=catalogue_hash,
     )

@@ -25,7 +25,7 @@ from training.models.clusters.choice import (
 )
 from training.models.clusters.drift import cluster_drift, population_stability
 from training.models.clusters.groups import AVERAGE, Group, profile, told_apart
-from training.models.clusters.matching import matched
+from training.models.clusters.matching import fit_again, matched
 from training.models.clusters.model import ClusterModel, fit_clusters
 from training.models.clusters.partitions import KINDS, Labels
 
@@ -196,6 +196,14 @@ def test_where_nothing_is_separate_the_most_groups_that_come_again_are_taken() -
     assert "customers on both sides of one are much alike" in chosen_of(found).verdict().en
 
 
+def test_kind_and_number_stay_while_they_are_stable_and_nothing_separate_appears() -> None:
+    found = (one("kmeans", 4, 0.3, 0.82), one("kmeans", 6, 0.2, 0.95), one("kmeans", 7, 0.2, 0.7))
+    assert chosen_of(found).groups == 6
+    assert chosen_of(found, before=found[0]).groups == 4
+    assert chosen_of(found, before=found[2]).groups == 6
+    assert chosen_of((*found, one("kmeans", 3, 0.6, 0.9)), before=found[0]).groups == 3
+
+
 def test_where_none_is_stable_the_nearest_to_it_is_taken_and_doubted() -> None:
     found = (one("kmeans", 2, 0.2, 0.6), one("kmeans", 3, 0.9, 0.56), one("mixture", 6, 0.9, 0.3, -9.0))
     assert chosen_of(found).groups == 2
@@ -230,9 +238,13 @@ def test_similarities_of_two_divisions_by_hand() -> None:
 
 
 def test_numbers_and_names_stay_when_the_same_groups_are_found_in_another_order(model: ClusterModel) -> None:
-    frame, _ = planted(600, 8)
-    turned = replace(model, groups=tuple(replace(g, number=n) for g, n in zip(model.groups, (7, 5, 9, 6), strict=True)))
-    later = matched(fit_clusters(frame, 5, rounds=2), turned, frame)
+    frame, _ = planted(300, 8)
+    numbers = (7, 5, 9, 6)
+    turned = replace(
+        model, groups=tuple(replace(g, number=n) for g, n in zip(model.groups, numbers, strict=True)), next_number=11
+    )
+    later = fit_again(frame, turned, 5)
+    assert later.next_number == 11
     agreed = later.assign(frame) == turned.assign(frame)
     assert agreed.mean() > 0.95
     assert {group.number for group in later.groups} == {5, 6, 7, 9}
@@ -243,6 +255,7 @@ def test_a_group_that_is_new_gets_a_number_that_was_never_used(model: ClusterMod
     frame, _ = planted(600, 8)
     two = replace(
         model,
+        next_number=3,
         groups=model.groups[:2],
         partition=replace(model.partition, centres=model.partition.centres[:2], offsets=model.partition.offsets[:2],
                           factors=model.partition.factors and model.partition.factors[:2]),
