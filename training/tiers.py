@@ -7,7 +7,7 @@ swings within the band keeps its tier for ever. Ranks count from 0, the best tie
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -198,6 +198,14 @@ def next_decision(day: date, year_begins_month: int) -> date:
     half = (day.year * 12 + day.month - year_begins_month) // HALF_YEAR_MONTHS
     month = (half + 1) * HALF_YEAR_MONTHS + year_begins_month - 1
     return date(month // 12, month % 12 + 1, 1)
+
+
+def monthly_looks(as_of: datetime, months: int, timezone: tzinfo) -> list[datetime]:
+    """The beginnings of so many months up to ``as_of`` on a calendar, rising, and ``as_of`` itself if it is none of them."""
+    local = as_of.astimezone(timezone)
+    last = local.year * 12 + local.month - 1
+    begins = [datetime(m // 12, m % 12 + 1, 1, tzinfo=timezone) for m in range(last - months + 1, last + 1)]
+    return begins if begins and begins[-1] == local else [*begins, local]
 
 
 def tier_history(scores: pd.DataFrame, settings: TierSettings, timezone: tzinfo) -> TierHistory:

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,9 +10,13 @@ from hypothesis import strategies as st
 
 from features.errors import ModelError
 from features.project import Meaning, TierSettings
+from features.snapshot import snapshot
+from features.sources import open_facts
+from tests.training.companies import company
 from training.tiers import (
     TIERS,
     TierHistory,
+    monthly_looks,
     move_reason,
     next_decision,
     next_ranks,
@@ -174,6 +179,41 @@ def test_scores_come_from_the_snapshot_and_prospects_have_none() -> None:
     assert np.isnan(tier_scores(frame, TierSettings())["score"].tolist()[1])
     with pytest.raises(ModelError, match="needs the column 'margin_365d'"):
         tier_scores(frame, TierSettings(by="margin"))
+
+
+def test_a_history_comes_from_monthly_snapshots_that_know_only_what_was_known(tmp_path: Path) -> None:
+    grows = [("grows", f"2024-{month:02}-10", "100") for month in range(1, 13)]
+    orders = [*grows, ("grows", "2025-03-10", "5000"), ("late", "2025-04-20", "700"), ("calm", "2024-12-15", "600")]
+    project = company(tmp_path, orders)
+    looks = monthly_looks(datetime(2025, 7, 15, tzinfo=UTC), 7, project.timezone)
+    assert [f"{look:%m-%d}" for look in looks] == [
+        "01-01",
+        "02-01",
+        "03-01",
+        "04-01",
+        "05-01",
+        "06-01",
+        "07-01",
+        "07-15",
+    ]
+    with open_facts(project) as facts:
+        frame = snapshot(facts, looks).to_pandas()
+    found = tier_history(tier_scores(frame, FIXED), FIXED, project.timezone)
+    assert tiers_of(found, "calm") == ["key"] * 8
+    assert tiers_of(found, "late") == ["key"] * 4
+    # the large order of March is not known before the look of April
+    assert tiers_of(found, "grows") == ["strategic"] * 8
+    scores = found.rows.loc[found.rows["customer_id"] == "grows", "score"].tolist()
+    assert scores[:3] == [1200, 1100, 1000]
+    assert scores[3] == 5900
+
+
+def test_looks_are_the_beginnings_of_months_on_the_projects_own_calendar() -> None:
+    shanghai = ZoneInfo("Asia/Shanghai")
+    looks = monthly_looks(datetime(2024, 12, 31, 16, tzinfo=UTC), 3, shanghai)
+    assert looks == [datetime(2024, month, 1, tzinfo=shanghai) for month in (11, 12)] + [
+        datetime(2025, 1, 1, tzinfo=shanghai)
+    ]
 
 
 # ---- properties ------------------------------------------------------------------------------------------------
