@@ -4,32 +4,31 @@ An unknown key, table or column is refused with the nearest right name; nothing 
 """
 
 import tomllib
-from collections.abc import Iterable
-from itertools import combinations
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from features.errors import ProjectError, nearest
 from features.project_faults import FindingError, said_by_tables, sentence, table_faults
+from features.score_settings import Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
 from features.text import LANGUAGES, Text
 
 PROJECT_FILE = "retinue.toml"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
-class SqlColumn(_Strict):
+class SqlColumn(Strict):
     """A column computed by an SQL expression (DuckDB dialect) over the source's own columns."""
 
     sql: str = Field(min_length=1)
 
 
-class FormattedColumn(_Strict):
+class FormattedColumn(Strict):
     """A column whose text is read as told: times by a ``strptime`` format (``%d/%m/%Y``), numbers by their decimal sign."""
 
     column: str = Field(min_length=1)
@@ -40,7 +39,7 @@ class FormattedColumn(_Strict):
 ColumnSource = str | SqlColumn | FormattedColumn
 
 
-class TableSource(_Strict):
+class TableSource(Strict):
     """Where a table's rows lie, and how the source's columns map to the contract's.
 
     ``decimal`` is the decimal sign of all its numbers that are written as text; None: each column's own values tell.
@@ -72,7 +71,7 @@ class TableSource(_Strict):
 EngineName = Literal["duckdb", "spark"]
 
 
-class ProjectSettings(_Strict):
+class ProjectSettings(Strict):
     """Who the company is. Naive timestamps are read in ``timezone`` and whole days are counted in it.
 
     ``engine`` computes the features: DuckDB in this process, or Spark.
@@ -108,7 +107,7 @@ _COMMON_ZONES = (
 )
 
 
-class ChurnBands(_Strict):
+class ChurnBands(Strict):
     """From which calibrated probability a risk is called medium or high."""
 
     medium: float = Field(0.3, gt=0, lt=1, strict=True)
@@ -121,7 +120,7 @@ class ChurnBands(_Strict):
         return self
 
 
-class ChurnSettings(_Strict):
+class ChurnSettings(Strict):
     """What leaving means here, within the horizon: ``silence``, no purchase; ``decline``, spend below ``decline_share`` of
     the own habit (both asked of customers who bought recently); ``contract``, no running contract at its end; ``panel``,
     the label of a ready-made panel.
@@ -134,115 +133,7 @@ class ChurnSettings(_Strict):
     bands: ChurnBands = ChurnBands()
 
 
-class Judgement(_Strict):
-    """A pairwise judgement: ``more`` is ``by`` times as important as ``than``, on Saaty's scale from 1/9 to 9."""
-
-    more: str
-    than: str
-    by: float = Field(ge=1 / 9 - 1e-3, le=9)
-
-
-Weight = Annotated[float, Field(ge=0, le=1e6)]
-
-
-class ScoreSettings(_Strict):
-    """How the criteria of a score are weighted: by ``criteria`` (without it as usual), by how well each one tells the
-    scored apart (``entropy``), or by the pairwise ``judgements`` (``ahp``, the analytic hierarchy process).
-    """
-
-    KNOWN: ClassVar[tuple[str, ...]] = ()
-
-    weights: Literal["project", "entropy", "ahp"] = "project"
-    criteria: dict[str, Weight] = {}
-    judgements: tuple[Judgement, ...] = ()
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "ScoreSettings":
-        if self.criteria and self.weights != "project":
-            raise FindingError(
-                Text("criteria go with weights = 'project'", "criteria 只能与 weights = 'project' 一起使用")
-            )
-        if bool(self.judgements) != (self.weights == "ahp"):
-            raise FindingError(
-                Text("weights = 'ahp' and judgements go together", "weights = 'ahp' 与 judgements 必须同时给出")
-            )
-        _check_weights(self.criteria, self.KNOWN)
-        _check_criteria((c for j in self.judgements for c in (j.more, j.than)), self.KNOWN)
-        _check_pairs(self.judgements)
-        return self
-
-
-class ValueScoreSettings(ScoreSettings):
-    """The weights of the customer value score. ``industries`` gives single industries weights of their own, which take
-    the place of all others.
-    """
-
-    KNOWN: ClassVar[tuple[str, ...]] = (
-        "volume",
-        "margin",
-        "growth",
-        "loyalty",
-        "payment",
-        "stability",
-        "service",
-        "strategic",
-    )
-
-    industries: dict[str, dict[str, Weight]] = {}
-
-    @model_validator(mode="after")
-    def _known_in_industries(self) -> "ValueScoreSettings":
-        for weights in self.industries.values():
-            _check_weights(weights, self.KNOWN)
-        return self
-
-
-class SupplierScoreSettings(ScoreSettings):
-    """The weights of the supplier score."""
-
-    KNOWN: ClassVar[tuple[str, ...]] = ("quality", "price", "delivery", "flexibility", "variety")
-
-
-def _check_weights(weights: dict[str, float], known: tuple[str, ...]) -> None:
-    """Raises FindingError: an unknown criterion, or nothing weighs anything."""
-    _check_criteria(weights, known)
-    if weights and not any(weights.values()):
-        raise FindingError(Text("at least one weight must be above 0", "至少一个权重必须大于 0"))
-
-
-def _check_criteria(names: Iterable[str], known: tuple[str, ...]) -> None:
-    """Raises FindingError: there is no such criterion."""
-    for name in names:
-        if name not in known:
-            raise FindingError(
-                Text("there is no criterion '{name}'. {hint}", "没有“{name}”这一指标。{hint}").format(
-                    name=name, hint=nearest(name, known)
-                )
-            )
-
-
-def _check_pairs(judgements: tuple[Judgement, ...]) -> None:
-    """Raises FindingError: a pair is judged twice or never, or something is compared with itself."""
-    pairs = [frozenset((j.more, j.than)) for j in judgements]
-    for judgement, pair in zip(judgements, pairs, strict=True):
-        if len(pair) == 1 or pairs.count(pair) > 1:
-            raise FindingError(
-                Text(
-                    "the judgement of {more} and {than} stands twice, or compares something with itself",
-                    "{more} 与 {than} 的比较重复，或是与自身比较",
-                ).format(more=judgement.more, than=judgement.than)
-            )
-    names = sorted({name for pair in pairs for name in pair})
-    missing = [f"{a} / {b}" for a, b in combinations(names, 2) if frozenset((a, b)) not in pairs]
-    if missing:
-        raise FindingError(
-            Text(
-                "every pair needs a judgement; missing: {missing}", "每两个指标之间都需要一个判断；缺少：{missing}"
-            ).format(missing=", ".join(missing))
-        )
-
-
-class ValueSettings(_Strict):
+class ValueSettings(Strict):
     """How money at stake is counted: a customer's margin over the horizon, from the share of spend that is margin.
 
     ``contract_period_days`` is the time for which the price of a contract is paid, where there are no orders.
@@ -257,20 +148,102 @@ class ValueSettings(_Strict):
     suppliers: SupplierScoreSettings = SupplierScoreSettings()
 
 
-class PlaybookSettings(_Strict):
-    """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
-
-    path: str
-
-
-class Meaning(_Strict):
+class Meaning(Strict):
     """What a feature means, in both languages."""
 
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
 
 
-class OwnFeature(_Strict):
+class SegmentSettings(Strict):
+    """Where the scores of the RFM segments begin: ``levels`` of equal size, or fixed cuts, one fewer than levels.
+
+    A value above a cut is one level further: days of silence (``recency_days``), days with a purchase (``purchase_days``)
+    and ``spend`` of the last 365 days.
+    """
+
+    cuts: Literal["quantile", "fixed"] = "quantile"
+    levels: int = Field(5, ge=2, le=9, strict=True)
+    recency_days: tuple[_Number, ...] | None = None
+    purchase_days: tuple[_Number, ...] | None = None
+    spend: tuple[_Number, ...] | None = None
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> "SegmentSettings":
+        given = {name: getattr(self, name) for name in ("recency_days", "purchase_days", "spend")}
+        if self.cuts == "quantile":
+            if wrong := [name for name, cuts in given.items() if cuts is not None]:
+                raise FindingError(
+                    Text('{name} goes with cuts = "fixed"', '{name} 只能与 cuts = "fixed" 一起使用').format(
+                        name=wrong[0]
+                    )
+                )
+            return self
+        for name, cuts in given.items():
+            if cuts is None or len(cuts) != self.levels - 1 or not _rising(cuts):
+                raise FindingError(
+                    Text(
+                        'with cuts = "fixed", {name} needs {count} rising numbers, one fewer than levels',
+                        '使用 cuts = "fixed" 时，{name} 须为 {count} 个递增的数，比 levels 少一个',
+                    ).format(name=name, count=self.levels - 1)
+                )
+        return self
+
+
+class TierSettings(Strict):
+    """How customers are graded into four tiers: by which score, from which score on, and how far it must pass that.
+
+    ``shares`` of the customers with a score above 0, best first, fill the three upper tiers at the beginning of each year,
+    unless ``thresholds`` give the scores that they begin at. A tier changes when the score is beyond ``band_share`` of the
+    threshold above or below it. ``names`` are the project's own words, best first.
+    """
+
+    by: Literal["spend", "margin", "value_score"] = "spend"
+    names: tuple[str | Meaning, ...] | None = None
+    shares: tuple[_Number, ...] = (0.05, 0.15, 0.4)
+    thresholds: tuple[_Number, ...] | None = None
+    band_share: float = Field(0.1, ge=0, lt=1, strict=True)
+    year_begins_month: int = Field(1, ge=1, le=12, strict=True)
+
+    @field_validator("names")
+    @classmethod
+    def _four_names(cls, names: tuple[str | Meaning, ...] | None) -> tuple[str | Meaning, ...] | None:
+        said = [(n, n) if isinstance(n, str) else (n.en, n.zh) for n in names or ()]
+        if names is not None and (len(said) != 4 or any(len(set(words)) != 4 for words in zip(*said, strict=True))):
+            raise FindingError(Text("expected four different names, best first", "应为四个不同的名称，由高到低"))
+        return names
+
+    @field_validator("shares")
+    @classmethod
+    def _three_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if len(shares) != 3 or min(shares) <= 0 or sum(shares) > 1:
+            raise FindingError(
+                Text(
+                    "expected three shares of the customers above 0, best tier first, together at most 1",
+                    "应为三个大于 0 的客户占比，由高到低，合计不超过 1",
+                )
+            )
+        return shares
+
+    @field_validator("thresholds")
+    @classmethod
+    def _three_thresholds(cls, thresholds: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if thresholds is not None and (len(thresholds) != 3 or not _rising(thresholds[::-1])):
+            raise FindingError(Text("expected three falling scores, best tier first", "应为三个递减的分值，由高到低"))
+        return thresholds
+
+
+def _rising(numbers: tuple[float, ...]) -> bool:
+    return all(low < high for low, high in pairwise(numbers))
+
+
+class PlaybookSettings(Strict):
+    """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
+
+    path: str
+
+
+class OwnFeature(Strict):
     """A feature of the project's own: an SQL aggregate over one table's rows as they were known at a cut-off.
 
     ``empty`` is its value for a customer without any row (without it: missing).
@@ -292,7 +265,7 @@ class OwnFeature(_Strict):
         return Text(self.meaning, self.meaning)
 
 
-class Project(_Strict):
+class Project(Strict):
     """A whole project file. ``root`` is the folder that it lies in; paths in it are relative to that folder."""
 
     root: Path
@@ -300,7 +273,9 @@ class Project(_Strict):
     tables: dict[str, TableSource]
     churn: ChurnSettings = ChurnSettings()
     value: ValueSettings = ValueSettings()
-    features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = {}
+    segments: SegmentSettings = SegmentSettings()
+    tiers: TierSettings = TierSettings()
+    features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
 
     @property
@@ -361,6 +336,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("value",): ValueSettings,
     ("value", "score"): ValueScoreSettings,
     ("value", "suppliers"): SupplierScoreSettings,
+    ("segments",): SegmentSettings,
+    ("tiers",): TierSettings,
     ("playbook",): PlaybookSettings,
 }
 

@@ -14,13 +14,14 @@ from features.project import (
     OwnFeature,
     PlaybookSettings,
     ProjectSettings,
-    SupplierScoreSettings,
+    SegmentSettings,
     TableSource,
-    ValueScoreSettings,
+    TierSettings,
     ValueSettings,
     load_project,
 )
 from features.reference import reference
+from features.score_settings import SupplierScoreSettings, ValueScoreSettings
 from serving.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[value]": ValueSettings,
     "[value.score]": ValueScoreSettings,
     "[value.suppliers]": SupplierScoreSettings,
+    "[segments]": SegmentSettings,
+    "[tiers]": TierSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
 }

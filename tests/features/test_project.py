@@ -87,6 +87,30 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
             "churn.kind: got 'quiet'; expected one of 'silence', 'contract', 'decline' or 'panel'.",
         ),
         (HEAD + ORDERS + "[churn.bands]\nmedium = 0.9\n", "churn.bands: medium must be below high."),
+        (HEAD + ORDERS + "[segments]\ncut = 'fixed'\n", "segments.cut: unknown key. Did you mean 'cuts'?"),
+        (HEAD + ORDERS + "[segments]\nspend = [1]\n", 'segments: spend goes with cuts = "fixed".'),
+        (
+            HEAD + ORDERS + "[segments]\ncuts = 'fixed'\nlevels = 3\nrecency_days = [90, 30]\n",
+            'segments: with cuts = "fixed", recency_days needs 2 rising numbers, one fewer than levels.',
+        ),
+        (HEAD + ORDERS + "[segments]\nlevels = 1\n", "segments.levels: got 1; expected 2 or more."),
+        (
+            HEAD + ORDERS + "[tiers]\nby = 'size'\n",
+            "tiers.by: got 'size'; expected one of 'spend', 'margin' or 'value_score'.",
+        ),
+        (
+            HEAD + ORDERS + "[tiers]\nnames = ['A', 'B', 'B', 'C']\n",
+            "tiers.names: got ['A', 'B', 'B', 'C']; expected four different names, best first.",
+        ),
+        (
+            HEAD + ORDERS + "[tiers]\nshares = [0.5, 0.5, 0.5]\n",
+            "tiers.shares: got [0.5, 0.5, 0.5]; expected three shares of the customers above 0, best tier first, together"
+            " at most 1.",
+        ),
+        (
+            HEAD + ORDERS + "[tiers]\nthresholds = [1, 2, 3]\n",
+            "tiers.thresholds: got [1, 2, 3]; expected three falling scores, best tier first.",
+        ),
         (
             HEAD.replace("EUR", "euro") + ORDERS,
             "project.currency: got 'euro'; expected a currency code of three capital letters, e.g. EUR or CNY.",
@@ -213,3 +237,25 @@ def test_the_faults_speak_chinese_as_well(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as error:
         load_project(tmp_path)
     assert "churn.horizon_days：得到 0；应不小于 1。" in error.value.text.zh
+
+
+def test_segments_and_tiers_can_be_cut_as_the_company_does(tmp_path: Path) -> None:
+    settings = """
+[segments]
+cuts = "fixed"
+levels = 3
+recency_days = [30, 90]
+purchase_days = [1, 4]
+spend = [500, 2500.5]
+[tiers]
+by = "margin"
+names = ["A", "B", "C", { en = "rest", zh = "其他" }]
+thresholds = [100000, 20000, 5000]
+"""
+    (tmp_path / "retinue.toml").write_text(HEAD + ORDERS + settings, encoding="utf-8")
+    project = load_project(tmp_path)
+    assert project.segments.recency_days == (30, 90)
+    assert project.segments.spend == (500, 2500.5)
+    assert project.tiers.thresholds == (100000, 20000, 5000)
+    assert project.tiers.names is not None
+    assert project.tiers.names[0] == "A"

@@ -1,8 +1,9 @@
 """RFM segments: customers grouped by how recently, how often and for how much they bought.
 
-Each customer gets three scores from 1 (worst) to 5 (best) against the company's own customers, and one segment with
-the name that the field uses. The frequency and monetary scores are averaged, so that the segments are a 5 × 5 grid
-which can be read in `GRID`; only first-time buyers are told apart before the grid is asked.
+Each customer gets three scores from 1 (worst) to 5 (best) against the company's own customers or against cuts that the
+company has fixed, and one segment with the name that the field uses. The frequency and monetary scores are averaged, so
+that the segments are a 5 × 5 grid which can be read in `GRID`; scores of more or fewer levels are spread over it evenly.
+Only first-time buyers are told apart before the grid is asked.
 """
 
 import json
@@ -17,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import ModelError, NotEnoughDataError
+from features.project import SegmentSettings
 from features.text import Text
 
 Numbers = NDArray[np.float64]
@@ -29,7 +31,11 @@ MONETARY = "spend_365d"
 EVER = "purchase_days_total"
 
 NEW_FROM_RECENCY = 4
-"""A first purchase is recent from this recency score on."""
+"""A first purchase is recent from this row of the grid on."""
+
+GRID_SIZE = 5
+QUANTILES = SegmentSettings()
+"""Five levels, each with an equal part of the customers."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ GRID: dict[int, tuple[str, str, str, str, str]] = {
 
 @dataclass(frozen=True)
 class RfmModel:
-    """Where the scores begin. Each tuple holds up to four rising cut points; a value above a cut is one level further.
+    """Where the scores begin. A value above one of the rising cut points is one level further, of ``levels`` in all.
 
     Units: days, purchase days, currency. ``as_of`` (ISO 8601) and ``catalogue_hash`` say what it was fitted on.
     """
@@ -124,23 +130,25 @@ class RfmModel:
     monetary_column: str = MONETARY
     as_of: str | None = None
     catalogue_hash: str | None = None
+    levels: int = GRID_SIZE
 
     def assign(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Scores 1–5 and the segment of each customer, in the frame's order and under its index.
+        """Scores from 1 to ``levels`` and the segment of each customer, in the frame's order and under its index.
 
         Columns: recency_score, frequency_score, monetary_score (Int64), segment (str; None, as are the scores, for a
-        customer without a purchase). A customer with one purchase day ever and a recency score of 4 or 5 is "new";
-        where the frame has no purchase_days_total, one purchase day in 365 days is taken for the first.
+        customer without a purchase). A customer with one purchase day ever and a recency score in the upper two fifths
+        is "new"; where the frame has no purchase_days_total, one purchase day in 365 days is taken for the first.
         """
-        days, often, spend = (
+        days, visits, spend = (
             _column(frame, c) for c in (self.recency_column, self.frequency_column, self.monetary_column)
         )
         bought = np.isfinite(days)
-        recency = 5 - np.searchsorted(self.recency_cuts, days, side="left")
-        frequency = 1 + np.searchsorted(self.frequency_cuts, np.nan_to_num(often), side="left")
+        recency = self.levels - np.searchsorted(self.recency_cuts, days, side="left")
+        frequency = 1 + np.searchsorted(self.frequency_cuts, np.nan_to_num(visits), side="left")
         monetary = 1 + np.searchsorted(self.monetary_cuts, np.nan_to_num(spend), side="left")
-        ever = _column(frame, EVER) if EVER in frame else often
-        segment = _segments(recency, frequency, monetary, first_purchase=ever == 1)
+        ever = _column(frame, EVER) if EVER in frame else visits
+        rows, often, much = (_on_grid(scores, self.levels) for scores in (recency, frequency, monetary))
+        segment = _segments(rows, often, much, first_purchase=ever == 1)
         return pd.DataFrame(
             {
                 "recency_score": _where_bought(recency, bought, frame.index),
@@ -159,9 +167,11 @@ class RfmModel:
         """The model that `to_json` wrote. Raises ModelError when the text is something else."""
         try:
             stored: dict[str, Any] = json.loads(text)
-            cuts = {name: _checked_cuts(stored[name]) for name in ("recency_cuts", "frequency_cuts", "monetary_cuts")}
+            levels = int(stored.get("levels", GRID_SIZE))
+            names = ("recency_cuts", "frequency_cuts", "monetary_cuts")
+            cuts = {name: _checked_cuts(stored[name], levels - 1) for name in names}
             return cls(**{**stored, **cuts})
-        except (ValueError, TypeError, KeyError) as fault:
+        except (AttributeError, ValueError, TypeError, KeyError) as fault:
             raise ModelError(
                 Text(
                     "This is not a stored RFM model: {fault}. Train again to write a new one.",
@@ -171,13 +181,18 @@ class RfmModel:
             ) from None
 
 
-def fit_rfm(frame: pd.DataFrame, as_of: datetime | None = None, catalogue_hash: str | None = None) -> RfmModel:
+def fit_rfm(
+    frame: pd.DataFrame,
+    as_of: datetime | None = None,
+    catalogue_hash: str | None = None,
+    settings: SegmentSettings = QUANTILES,
+) -> RfmModel:
     """Cut points from one row per customer, using the customers that ever bought.
 
     Parameters: ``frame`` has the columns days_since_last_purchase, purchase_days_365d and spend_365d; ``as_of`` and
-    ``catalogue_hash`` are only kept with the model. Each score takes a fifth of the customers where values allow it.
-    Equal values always get equal scores: when most customers bought once they all get frequency score 1, and the
-    others share the scores above.
+    ``catalogue_hash`` are only kept with the model; ``settings`` gives the number of levels and any fixed cuts. Unless
+    cuts are fixed, each score takes an equal part of the customers where values allow it. Equal values always get equal
+    scores: when most customers bought once they all get frequency score 1, and the others share the scores above.
     Raises NotEnoughDataError: nobody bought.
     """
     columns = {name: _column(frame, name) for name in (RECENCY, FREQUENCY, MONETARY)}
@@ -190,20 +205,25 @@ def fit_rfm(frame: pd.DataFrame, as_of: datetime | None = None, catalogue_hash: 
             ),
             rows=len(frame),
         )
+    fixed = {RECENCY: settings.recency_days, FREQUENCY: settings.purchase_days, MONETARY: settings.spend}
+    recency, frequency, monetary = (
+        fixed[name] or _equal_parts(np.nan_to_num(columns[name][bought]), settings.levels) for name in columns
+    )
     return RfmModel(
-        recency_cuts=_fifths(columns[RECENCY][bought]),
-        frequency_cuts=_fifths(np.nan_to_num(columns[FREQUENCY][bought])),
-        monetary_cuts=_fifths(np.nan_to_num(columns[MONETARY][bought])),
+        recency_cuts=recency,
+        frequency_cuts=frequency,
+        monetary_cuts=monetary,
         as_of=as_of.isoformat() if as_of else None,
         catalogue_hash=catalogue_hash,
+        levels=settings.levels,
     )
 
 
-def _fifths(values: Numbers) -> tuple[float, ...]:
-    """Up to four rising cut points: each level takes its share of what the levels below it left, ties kept together."""
+def _equal_parts(values: Numbers, parts: int) -> tuple[float, ...]:
+    """Rising cut points, at most one fewer than parts: each takes its share of what those below left, ties together."""
     rest = np.sort(values)
     cuts: list[float] = []
-    for levels in (5, 4, 3, 2):
+    for levels in range(parts, 1, -1):
         cut = rest[-(-len(rest) // levels) - 1]
         above = rest[rest > cut]
         if not len(above):
@@ -211,6 +231,12 @@ def _fifths(values: Numbers) -> tuple[float, ...]:
         cuts.append(float(cut))
         rest = above
     return tuple(cuts)
+
+
+def _on_grid(scores: Scores, levels: int) -> Scores:
+    """Scores of so many levels as rows or columns 1–5 of the grid, halves rounded up."""
+    steps, places = levels - 1, GRID_SIZE - 1
+    return np.asarray(1 + (2 * (scores - 1) * places + steps) // (2 * steps), dtype=np.int64)
 
 
 def _segments(recency: Scores, frequency: Scores, monetary: Scores, first_purchase: Flags) -> NDArray[np.object_]:
@@ -233,8 +259,8 @@ def _where_bought(scores: Scores, bought: Flags, index: pd.Index) -> pd.Series:
     return pd.Series(scores, index=index).astype("Int64").where(bought)
 
 
-def _checked_cuts(stored: Sequence[float]) -> tuple[float, ...]:
+def _checked_cuts(stored: Sequence[float], most: int) -> tuple[float, ...]:
     cuts = tuple(float(cut) for cut in stored)
-    if len(cuts) > 4 or not all(low < high for low, high in pairwise(cuts)):
-        raise ValueError(f"{cuts} are not up to four rising cut points")
+    if len(cuts) > most or not all(low < high for low, high in pairwise(cuts)):
+        raise ValueError(f"{cuts} are not up to {most} rising cut points")
     return cuts

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ProjectError
-from features.project import Judgement
+from features.score_settings import Judgement
 from features.text import Text
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import ModelError, NotEnoughDataError
-from features.project import ScoreSettings, ValueScoreSettings
+from features.score_settings import ScoreSettings, ValueScoreSettings
 from features.text import LANGUAGES, Text
 from training.value_score.ahp import ahp_weights
 from training.value_score.criteria import CUSTOMER_CRITERIA, SUPPLIER_CRITERIA, Criterion

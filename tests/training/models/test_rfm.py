@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import BY_NAME
 from features.errors import ModelError, NotEnoughDataError
+from features.project import SegmentSettings
 from training.models.rfm import GRID, SEGMENTS, RfmModel, fit_rfm
 
 
@@ -131,6 +132,7 @@ def test_the_model_survives_json_and_says_what_it_was_fitted_on() -> None:
         "recency_cuts": [10, 30, 50, 200],
         "frequency_cuts": [2, 5, 8, 12],
         "monetary_cuts": [200, 500, 800, 1200],
+        "levels": 5,
     }
     assert RfmModel.from_json(model.to_json()) == model
     assert RfmModel.from_json(model.to_json()).to_json() == model.to_json()
@@ -151,6 +153,42 @@ def test_the_model_survives_json_and_says_what_it_was_fitted_on() -> None:
 def test_anything_else_than_a_stored_model_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="This is not a stored RFM model"):
         RfmModel.from_json(text)
+
+
+def test_a_model_that_was_stored_before_levels_could_be_chosen_has_five() -> None:
+    stored = json.loads(fit_rfm(TEN).to_json())
+    del stored["levels"]
+    assert RfmModel.from_json(json.dumps(stored)) == fit_rfm(TEN)
+
+
+def test_fixed_cuts_do_not_look_at_the_customers() -> None:
+    fixed = SegmentSettings(
+        cuts="fixed", recency_days=(30, 90, 180, 365), purchase_days=(1, 3, 6, 12), spend=(100, 500, 1000, 5000)
+    )
+    model = fit_rfm(TEN, settings=fixed)
+    assert model == fit_rfm(TEN.head(2), settings=fixed)
+    # a value that equals a cut is still on its nearer side
+    edge = base(days=[30, 31, 365, 366], often=[12, 13, 1, 1], spend=[5000, 5001, 100, 0])
+    found = model.assign(edge)
+    assert found["recency_score"].tolist() == [5, 4, 2, 1]
+    assert found["frequency_score"].tolist() == [4, 5, 1, 1]
+    assert found["monetary_score"].tolist() == [4, 5, 1, 1]
+    assert found["segment"].tolist() == ["champions", "champions", "hibernating", "lost"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "rows_of_the_grid"),
+    [(2, [1, 5]), (3, [1, 3, 5]), (4, [1, 2, 4, 5]), (5, [1, 2, 3, 4, 5]), (9, [1, 2, 2, 3, 3, 4, 4, 5, 5])],
+)
+def test_other_numbers_of_levels_are_spread_over_the_grid(levels: int, rows_of_the_grid: list[int]) -> None:
+    days = [float(day) for day in range(1, 10 * levels + 1)]
+    frame = base(days=[*days], often=days[::-1], spend=days[::-1], ever=[99] * len(days))
+    found = fit_rfm(frame, settings=SegmentSettings(levels=levels)).assign(frame)
+    assert found["recency_score"].value_counts().tolist() == [10] * levels
+    diagonal = found.groupby("recency_score")["segment"].first()
+    assert diagonal.tolist() == [GRID[row][row - 1] for row in rows_of_the_grid]
+    stored = fit_rfm(frame, settings=SegmentSettings(levels=levels))
+    assert RfmModel.from_json(stored.to_json()) == stored
 
 
 def test_every_segment_can_be_reached_and_no_other() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ProjectError
-from features.project import Judgement
+from features.score_settings import Judgement
 from features.text import Text
 from training.value_score.ahp import ahp_weights, on_scale, priorities, worst_judgement
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.project import ValueScoreSettings
+from features.score_settings import ValueScoreSettings
 from features.sources import open_facts
 from tests.features.builders import instant, write_by_hand
 from training.value_score.industries import industries

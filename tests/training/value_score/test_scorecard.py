@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import BY_NAME
 from features.errors import ModelError, NotEnoughDataError
-from features.project import Judgement, SupplierScoreSettings, ValueScoreSettings
+from features.score_settings import Judgement, SupplierScoreSettings, ValueScoreSettings
 from training.value_score.criteria import CUSTOMER_CRITERIA, SUPPLIER_CRITERIA
 from training.value_score.entropy import entropy_weights, spread_out
 from training.value_score.places import MOST_POINTS, fit_places

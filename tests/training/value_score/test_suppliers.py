@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from features.errors import FactsError
-from features.project import SupplierScoreSettings
+from features.score_settings import SupplierScoreSettings
 from features.sources import open_facts
 from tests.features.builders import instant, write_by_hand
 from training.value_score.scorecard import fit_scorecard
