@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, psi
+from scipy.special import betainc, betaln, expit, gammaln, psi
 
 from features.errors import NotEnoughDataError
 from features.text import Text
@@ -96,6 +96,18 @@ class BetaGeometricNbd:
         _, k, rate_days = self._posterior(history)
         buys_if_alive = -np.expm1(-k * np.log1p(checked_horizon(horizon_days) / rate_days))
         return np.asarray(1 - self.probability_alive(history) * buys_if_alive)
+
+    def probability_of_at_least(self, history: PurchaseHistory, purchases: Floats, horizon_days: float) -> Floats:
+        """Probability of so many purchases or more, each at least 1, within ``horizon_days``, shape (customers,).
+
+        Who buys n times has come n times by then, a negative binomial matter, and has stayed after the first n - 1.
+        Raises ModelError: the horizon is negative or not finite.
+        """
+        horizon = checked_horizon(horizon_days)
+        stays, k, rate_days = self._posterior(history)
+        stayed = np.exp(betaln(self.a, self.b + stays + purchases - 1) - betaln(self.a, self.b + stays))
+        came = betainc(purchases, k, horizon / (rate_days + horizon))
+        return np.asarray(np.minimum(self.probability_alive(history) * stayed * came, 1.0))
 
     def to_json(self) -> dict[str, Any]:
         """The model as a dict that JSON can hold."""

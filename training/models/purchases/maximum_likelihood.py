@@ -1,6 +1,6 @@
 """Maximum likelihood over positive parameters: several starts, L-BFGS-B on logarithms, standard errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -123,10 +123,17 @@ def fit_history(
     )
 
 
-def parameters_from_json(stored: dict[str, Any], kind: str, names: Sequence[str]) -> dict[str, float]:
-    """The parameters that `to_json` wrote. Raises ModelError: another kind, or a parameter missing or not above 0."""
+def parameters_from_json(
+    stored: dict[str, Any], kind: str, names: Sequence[str], signed: Collection[str] = ()
+) -> dict[str, float]:
+    """The parameters that `to_json` wrote; those that are ``signed`` may be negative.
+
+    Raises ModelError: another kind, or a parameter missing or not above 0.
+    """
     values = {name: stored.get(name) for name in names}
-    sound = all(isinstance(v, int | float) and np.isfinite(v) and v > 0 for v in values.values())
+    sound = all(
+        isinstance(v, int | float) and np.isfinite(v) and (v > 0 or name in signed) for name, v in values.items()
+    )
     if stored.get("kind") != kind or not sound:
         raise ModelError(
             Text(
