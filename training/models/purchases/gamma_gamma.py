@@ -194,8 +194,11 @@ class GammaGamma:
         """The same in units of v + x·z."""
 
         def up_to(rows: Indices, log_value: Floats) -> Floats:
-            spent = betainc(self.p * coming.purchases[rows], q[rows, None], expit(log_value)[:, None])
-            return np.asarray(none[rows] + (coming.mass[rows] * spent).sum(axis=1))
+            mass = coming.mass[rows]
+            row, bin_ = np.nonzero(mass)
+            spent = betainc(self.p * coming.purchases[rows][row, bin_], q[rows][row], expit(log_value)[row])
+            spenders = np.bincount(row, weights=mass[row, bin_] * spent, minlength=len(rows))
+            return np.asarray(none[rows] + spenders)
 
         none = 1 - coming.mass.sum(axis=1)
         outside = (1 - share) / 2

