@@ -144,14 +144,16 @@ class BetaGeometricNbd:
         def likelihood(parameters: Floats) -> tuple[float, Floats]:
             r, alpha, a, b = parameters.tolist()
             k = r + x
-            log_age, silence = np.log(alpha + age), np.log1p((age - last) / (alpha + last))
+            log_age = np.log(alpha + age)
+            silence = log_age - np.log(alpha + last)
             log_odds = _log_odds_left(a, b, stays)[count_of] + k * silence
-            gone = customers * expit(log_odds)
+            lesser = np.exp(-np.abs(log_odds))  # of the odds and their inverse; NumPy's exp is the fastest way to both
+            gone = customers * np.where(log_odds > 0, 1.0, lesser) / (1 + lesser)
             value = (
                 weight_of_count @ (gammaln(r + counts) - gammaln(r))
                 + weight_of_count @ (gammaln(b + stays) - gammaln(b) - gammaln(a + b + stays) + gammaln(a + b))
                 + total * r * np.log(alpha)
-                + customers @ (np.logaddexp(0, log_odds) - k * log_age)
+                + customers @ (np.maximum(log_odds, 0) + np.log(1 + lesser) - k * log_age)
             )
             gone_of_count = np.bincount(count_of, weights=gone)
             # at m = 0 nobody is gone, so that the divisor there may be anything but 0
