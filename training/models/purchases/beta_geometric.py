@@ -153,7 +153,7 @@ class BetaGeometricNbd:
                 weight_of_count @ (gammaln(r + counts) - gammaln(r))
                 + weight_of_count @ (gammaln(b + stays) - gammaln(b) - gammaln(a + b + stays) + gammaln(a + b))
                 + total * r * np.log(alpha)
-                + customers @ (np.maximum(log_odds, 0) + np.log(1 + lesser) - k * log_age)
+                + customers @ (np.maximum(log_odds, 0) + np.log1p(lesser) - k * log_age)
             )
             gone_of_count = np.bincount(count_of, weights=gone)
             # at m = 0 nobody is gone, so that the divisor there may be anything but 0
