@@ -7,7 +7,8 @@ forecasts count, and looks at nothing later. The 21,213 other customers are fore
 is gained on the sample is no accident.
 
 Shown as well: what was tried and not chosen, and what trees reach that were taught the hold-out itself on the other
-customers. The latter may not be used; it says how much there is to be had.
+customers. The latter may not be used; it says how much there is to be had. And how many customers lie in their 90 %
+intervals of purchases and spend, as models fitted on the sample give them.
 
 The files are found through RETINUE_TEST_DATA. Run as ``python -m tests.benchmarks.value``.
 """
@@ -26,8 +27,10 @@ from sklearn.preprocessing import StandardScaler
 from tests.benchmarks.report import Result, at_least, at_most, write
 from training.models.purchases.bg_nbd import BgNbd
 from training.models.purchases.choice import CANDIDATES, Errors, Fits, choose, errors_of
+from training.models.purchases.gamma_gamma import Amounts, GammaGamma
 from training.models.purchases.model import PurchaseModel
 from training.models.purchases.naive import NobodyReturns, OwnRate
+from training.models.purchases.outlook import outlook
 from training.models.purchases.pareto_nbd import ParetoNbd
 from training.models.purchases.purchase_days import Known, PurchaseDays
 from training.models.purchases.residual import PARAMETERS, ROUNDS
@@ -111,6 +114,34 @@ def taught_the_hold_out(fits: Fits, among: Indices) -> Floats:
     return np.asarray(trees.predict(xgb.DMatrix(inputs[among], base_margin=expected[among], nthread=1)))
 
 
+def intervals(days: PurchaseDays, among: Indices) -> list[Result]:
+    """How many of these customers came to lie in their 90 % intervals of purchases and of spend.
+
+    Left out are those who never paid anything, of whom Gamma-Gamma knows nothing.
+    """
+    known = days.known(LAST_DAY)
+    among = among[known.mean_amount[among] > 0]
+    history = known.history.take(among)
+    amounts = Amounts.of(history.repeat_purchases + 1, known.mean_amount[among])
+    after = days.day > LAST_DAY
+    spent = np.bincount(days.customer[after], weights=days.amount[after], minlength=days.customers)[among]
+    came, spend = days.purchases(LAST_DAY, LAST_DAY + HORIZON_DAYS)[among], GammaGamma.fit(amounts).model
+    results = []
+    for kind in (BgNbd, ParetoNbd):
+        told = outlook(kind.fit(history).model, spend, history, amounts, HORIZON_DAYS)
+        for what, low, high, truth in (
+            ("purchases", told.purchases_low, told.purchases_high, came),
+            ("spend", told.value_low, told.value_high, spent),
+        ):
+            held = float(((low <= truth) & (truth <= high)).mean())
+            name = f"cdnow sample: customers within their 90 % interval of {what} by {kind.kind}"
+            results.append(Result(name, held, "share"))
+        results.append(
+            Result(f"cdnow sample: total error of spend by {kind.kind}", told.value.sum() / spent.sum() - 1, "share")
+        )
+    return results
+
+
 def _inputs(fits: Fits, day: float, ahead: float) -> tuple[Floats, Known]:
     known = fits.days.known(day)
     history = known.history
@@ -141,7 +172,7 @@ def measure(folder: Path) -> list[Result]:
             beside["trees that know the others' hold-out (not to be used)"] = taught_the_hold_out(fits, among)
         for other, said in beside.items():
             results += figures(f"cdnow {name}: {{}} of {other}", errors_of(said, truth))
-    return results
+    return [*results, *intervals(days, sample)]
 
 
 def figures(what: str, errors: Errors) -> list[Result]:
