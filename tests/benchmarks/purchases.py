@@ -57,7 +57,10 @@ print(json.dumps({"cpu": cpu, "peak": after.ru_maxrss / (1e6 if sys.platform == 
 
 
 def simulated(customers: int, seed: int) -> PurchaseHistory:
-    """Customers of BG/NBD who bought first on any day of two years; whole days, as shops know them."""
+    """Customers of BG/NBD who bought first on any day of two years.
+
+    Times are rounded up to whole days, as shops know them, so that the parameters found are near those simulated.
+    """
     generator = np.random.default_rng(seed)
     age = generator.integers(1, 731, customers).astype(np.float64)
     rate = generator.gamma(TRUTH.r, 1 / TRUTH.alpha_days, customers)

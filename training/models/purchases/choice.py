@@ -4,6 +4,7 @@ Beside the models stand forecasts that need none. The model that is chosen is fi
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Protocol
@@ -120,7 +121,15 @@ def _followed(kind: Kind, fits: Fits, last_day: float, seed: int) -> ByHistory:
 
 def _residual(kind: Kind, fits: Fits, last_day: float, seed: int) -> Residual[PurchaseModel]:
     model: PurchaseModel = fits.model(kind, last_day)
-    return Residual.fit(model, _past(kind, fits, last_day, EARLIER_FOR_TREES), seed)
+    past = _past(kind, fits, last_day, EARLIER_FOR_TREES)
+    if not past:
+        raise NotEnoughDataError(
+            Text(
+                "No customer had come back by any of the earlier days that trees learn from. Give a longer history.",
+                "在树模型用于学习的各个较早日期之前，均无客户再次购买。请提供更长的历史。",
+            )
+        )
+    return Residual.fit(model, past, seed)
 
 
 NAIVE: dict[str, Candidate] = {
@@ -166,11 +175,13 @@ def choose(fits: Fits, last_day: float, horizon_days: float, among: Indices | No
 
     expected = {name: said(name) for name in (*NAIVE, *MODELS, *FOLLOWED)}
     base = max(MODELS, key=lambda name: errors_of(expected[name], came).auc)
-    expected[f"{base}_residual"] = said(f"{base}_residual")
+    trees = f"{base}_residual"
+    with suppress(NotEnoughDataError):
+        expected[trees] = said(trees)
     errors = {name: errors_of(what, came) for name, what in expected.items()}
     chosen = min((base, f"{base}_followed"), key=lambda name: errors[name].deviance)
-    if _better_beyond_chance(expected[f"{base}_residual"], expected[chosen], came):
-        chosen = f"{base}_residual"
+    if trees in expected and _better_beyond_chance(expected[trees], expected[chosen], came):
+        chosen = trees
     return Choice(chosen, CANDIDATES[chosen](fits, last_day, seed), errors, judged_days)
 
 
@@ -204,9 +215,15 @@ def _better_beyond_chance(said: Floats, other: Floats, came: Floats) -> bool:
 
 
 def _past(kind: Kind, fits: Fits, last_day: float, shares: tuple[float, ...]) -> list[tuple[Known, Outcome]]:
-    """What the model, fitted on earlier days, said of the time from then until ``last_day``, and what came."""
-    begin = float(fits.days.day.min())
-    return [_outcome(kind, fits, np.floor(begin + share * (last_day - begin)), last_day) for share in shares]
+    """What the model, fitted on earlier days, said of the time from then until ``last_day``, and what came.
+
+    Days on which too little was known for a model are left out.
+    """
+    begin, past = float(fits.days.day.min()), []
+    for share in shares:
+        with suppress(NotEnoughDataError):
+            past.append(_outcome(kind, fits, np.floor(begin + share * (last_day - begin)), last_day))
+    return past
 
 
 def _outcome(kind: Kind, fits: Fits, day: float, until: float) -> tuple[Known, Outcome]:

@@ -47,7 +47,7 @@ class Followed(Generic[M]):
     def fit(cls, model: M, outcomes: Sequence[Outcome], step: float = STEP) -> Self:
         """``model``, moved by ``step`` of what a Poisson regression finds in the outcomes of its earlier forecasts.
 
-        The model stays as it is where nothing came, or where its forecasts do not differ.
+        The model stays as it is without outcomes, where nothing came, or where its forecasts do not differ.
         """
         level, slope = _regression(outcomes)
         return cls(model, step * level, 1 + step * (slope - 1))
@@ -89,6 +89,8 @@ def _change(expected: Floats, horizon: float, level: float, slope: float) -> Flo
 
 def _regression(outcomes: Sequence[Outcome]) -> tuple[float, float]:
     """Level and slope of the logarithm of what came per day on that of what was expected, by Newton's method."""
+    if not outcomes:
+        return 0.0, 1.0
     expected, came, days = (
         np.concatenate(column)
         for column in zip(*((o.expected, o.came, np.full(len(o.came), o.horizon_days)) for o in outcomes), strict=True)

@@ -165,6 +165,20 @@ def test_a_company_where_nobody_bought_lately_cannot_be_judged() -> None:
         choose(Fits(DAYS), 500, 30)
 
 
+def test_a_company_whose_customers_came_back_only_lately_gets_a_model_that_follows_nothing() -> None:
+    customers = np.arange(60)
+    again = [customers[:30], customers[:20]]  # first bought on day 0 to 19, again on day 200, and some on day 280
+    days = PurchaseDays.of(
+        np.concatenate([customers, *again]),
+        np.repeat([0, 200, 280], [60, 30, 20]) + np.r_[customers % 20, [0] * 50],
+        [1] * 110,
+    )
+    choice = choose(Fits(days), 300, 90)
+    assert choice.chosen in ("bg_nbd", "mbg_nbd", "pareto_nbd")
+    assert not any("residual" in name for name in choice.errors)
+    assert choice.errors["bg_nbd_followed"] == choice.errors["bg_nbd"]
+
+
 def test_errors_of_a_forecast_done_by_hand() -> None:
     errors = errors_of(np.array([0.5, 1.0, 2.5]), np.array([0.0, 2.0, 2.0]))
     assert errors.total_error == 0
