@@ -17,6 +17,7 @@ from tests.training.models.purchases.futures import (
     future_of_leaving_at_any_time,
     future_of_leaving_by_purchase,
 )
+from tests.training.models.purchases.test_models import KINDS, histories, made, parameters
 from training.models.purchases import counts
 from training.models.purchases.bg_nbd import BgNbd
 from training.models.purchases.gamma_gamma import Amounts, GammaGamma
@@ -136,6 +137,22 @@ def test_the_tail_of_the_count_adds_up_to_its_mean_and_begins_with_the_chance_to
     ]
     assert sum(tails) == pytest.approx(model.expected_purchases(HAND_PICKED, horizon), rel=1e-4)
     assert tails[0] == pytest.approx(1 - model.probability_of_no_purchase(HAND_PICKED, horizon), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=40)
+@given(drawn=parameters, history=histories(), horizon=st.floats(0, 3650))
+def test_the_tail_of_any_model_falls_from_the_chance_to_buy(
+    kind: type[Model], drawn: tuple[float, ...], history: PurchaseHistory, horizon: float
+) -> None:
+    model = made(kind, drawn)
+    counts_asked = [1, 2, 3, 10, 100, 1_000]
+    tails = np.array(
+        [model.probability_of_at_least(history, np.full(len(history), float(n)), horizon) for n in counts_asked]
+    )
+    assert ((tails >= 0) & (tails <= 1)).all()
+    assert (np.diff(tails, axis=0) <= 1e-6).all()
+    assert tails[0] == pytest.approx(1 - model.probability_of_no_purchase(history, horizon), abs=1e-4)
 
 
 def test_a_customer_who_never_leaves_buys_a_negative_binomial_number() -> None:
