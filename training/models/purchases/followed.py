@@ -6,12 +6,13 @@ it took from what it saw. What the same model would have said earlier, and what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.models.purchases.history import PurchaseHistory, checked_horizon
+from training.models.purchases.maximum_likelihood import parameters_from_json
 from training.models.purchases.model import PurchaseModel
 
 Floats = NDArray[np.float64]
@@ -20,6 +21,7 @@ M = TypeVar("M", bound=PurchaseModel)
 STEP = 0.5
 """How much of what was off is made good: the past tells the direction, and about half of the size."""
 LEAST_PER_DAY = 1e-12
+NAMES = ("level", "slope")
 NEWTON_STEPS = 50
 ARRIVED = 1e-10
 
@@ -74,6 +76,15 @@ class Followed(Generic[M]):
         alive, none = self.probability_alive(history), self.model.probability_of_no_purchase(history, horizon)
         change = _change(self.model.expected_purchases(history, horizon), horizon, self.level, self.slope)
         return bought_so_much_more(none, alive, change)
+
+    def to_json(self) -> dict[str, Any]:
+        """Level and slope as a dict that JSON can hold; the model beneath is stored on its own."""
+        return {"kind": self.kind, "level": self.level, "slope": self.slope}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any], model: M) -> Self:
+        """What `to_json` gave, on top of the model beneath. Raises ModelError: it is another kind, or no number."""
+        return cls(model, **parameters_from_json(stored, cls.kind, NAMES, signed=NAMES))
 
 
 def bought_so_much_more(none: Floats, alive: Floats, change: Floats) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.errors import FactsError, NotEnoughDataError
+from features.errors import FactsError, ModelError, NotEnoughDataError
 from tests.training.models.purchases.customers import HAND_PICKED
 from training.models.purchases import purchase_days
 from training.models.purchases.bg_nbd import BgNbd
@@ -84,6 +84,9 @@ def test_following_changes_neither_who_is_alive_nor_the_bounds_of_silence() -> N
     followed = Followed(model, level=0.4, slope=0.9)
     alive = model.probability_alive(HAND_PICKED)
     none = followed.probability_of_no_purchase(HAND_PICKED, 90)
+    assert Followed.from_json(json.loads(json.dumps(followed.to_json())), model) == followed
+    with pytest.raises(ModelError, match="kind 'followed'"):
+        Followed.from_json({"kind": "followed", "level": "much", "slope": 1}, model)
     assert followed.probability_alive(HAND_PICKED).tolist() == alive.tolist()
     assert ((none >= 1 - alive - 1e-12) & (none <= 1)).all()
     assert followed.expected_purchases(HAND_PICKED, 0) == pytest.approx(np.zeros(len(HAND_PICKED)))
