@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, psi
+from scipy.special import betainc, betaln, expit, gammaln, psi
 
 from features.errors import NotEnoughDataError
 from features.text import Text
@@ -97,6 +97,18 @@ class BetaGeometricNbd:
         buys_if_alive = -np.expm1(-k * np.log1p(checked_horizon(horizon_days) / rate_days))
         return np.asarray(1 - self.probability_alive(history) * buys_if_alive)
 
+    def probability_of_at_least(self, history: PurchaseHistory, purchases: Floats, horizon_days: float) -> Floats:
+        """Probability of so many purchases or more, each at least 1, within ``horizon_days``, shape (customers,).
+
+        Who buys n times has come n times by then, a negative binomial matter, and has stayed after the first n - 1.
+        Raises ModelError: the horizon is negative or not finite.
+        """
+        horizon = checked_horizon(horizon_days)
+        stays, k, rate_days = self._posterior(history)
+        stayed = np.exp(betaln(self.a, self.b + stays + purchases - 1) - betaln(self.a, self.b + stays))
+        came = betainc(purchases, k, horizon / (rate_days + horizon))
+        return np.asarray(np.minimum(self.probability_alive(history) * stayed * came, 1.0))
+
     def to_json(self) -> dict[str, Any]:
         """The model as a dict that JSON can hold."""
         return {"kind": self.kind, **asdict(self)}
@@ -132,14 +144,16 @@ class BetaGeometricNbd:
         def likelihood(parameters: Floats) -> tuple[float, Floats]:
             r, alpha, a, b = parameters.tolist()
             k = r + x
-            log_age, silence = np.log(alpha + age), np.log1p((age - last) / (alpha + last))
+            log_age = np.log(alpha + age)
+            silence = log_age - np.log(alpha + last)
             log_odds = _log_odds_left(a, b, stays)[count_of] + k * silence
-            gone = customers * expit(log_odds)
+            lesser = np.exp(-np.abs(log_odds))  # of the odds and their inverse; NumPy's exp is the fastest way to both
+            gone = customers * np.where(log_odds > 0, 1.0, lesser) / (1 + lesser)
             value = (
                 weight_of_count @ (gammaln(r + counts) - gammaln(r))
                 + weight_of_count @ (gammaln(b + stays) - gammaln(b) - gammaln(a + b + stays) + gammaln(a + b))
                 + total * r * np.log(alpha)
-                + customers @ (np.logaddexp(0, log_odds) - k * log_age)
+                + customers @ (np.maximum(log_odds, 0) + np.log1p(lesser) - k * log_age)
             )
             gone_of_count = np.bincount(count_of, weights=gone)
             # at m = 0 nobody is gone, so that the divisor there may be anything but 0

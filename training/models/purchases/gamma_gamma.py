@@ -6,19 +6,23 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, psi
+from scipy.special import betainc, expit, gammaln, psi
 
 from features.errors import FactsError, ModelError, NotEnoughDataError
 from features.text import Text
+from training.models.purchases.counts import CountBins, solved
 from training.models.purchases.history import PURCHASE_DAYS, columns_of, distinct_rows
 from training.models.purchases.maximum_likelihood import Fit, Likelihood, maximise, parameters_from_json
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 MEAN_AMOUNT = "purchase_amount_mean"
 STARTS = ((1.0, 2.0, 1.0), (5.0, 4.0, 0.5), (20.0, 1.5, 0.1), (2.0, 10.0, 5.0))
 """p, q, v where the search begins, with amounts in units of the mean amount."""
 ROUGH_GROUPS = 20_000
+MOST_LOG_VALUE = 30.0
+"""Sums of purchases are sought between exp(±30) times v + x·z."""
 NAMES = ("p", "q", "v_amount")
 
 
@@ -169,6 +173,46 @@ class GammaGamma:
                 customers=int((divisor <= 0).sum()),
             )
         return np.asarray(self.p * (self.v_amount + x * z) / divisor)
+
+    def value_interval(
+        self, amounts: Amounts, coming: CountBins, group_of: Indices, share: float
+    ) -> tuple[Floats, Floats]:
+        """Between what, in currency, a customer's purchases lie in sum with a probability of ``share``, shape (customers,).
+
+        ``coming`` says how many purchases come, by group, and ``group_of`` which group a customer is of. Given n of
+        them, their sum over v + x·z follows a beta prime distribution of p·n and q + p·x, which is the same for all who
+        share group and x. Where less than half of what is outside can lie below, because nobody spends less than 0,
+        more may lie above.
+        """
+        first, kind_of, _ = distinct_rows(group_of.astype(np.float64), amounts.purchase_days)
+        q, bins = self.q + self.p * amounts.purchase_days[first], coming.take(group_of[first])
+        low, high = self._share_interval(q, bins, share)
+        scale = self.v_amount + amounts.purchase_days * amounts.mean_amount
+        return scale * low[kind_of], scale * high[kind_of]
+
+    def _share_interval(self, q: Floats, coming: CountBins, share: float) -> tuple[Floats, Floats]:
+        """The same in units of v + x·z."""
+
+        def up_to(rows: Indices, log_value: Floats) -> Floats:
+            mass = coming.mass[rows]
+            row, bin_ = np.nonzero(mass)
+            spent = betainc(self.p * coming.purchases[rows][row, bin_], q[rows][row], expit(log_value)[row])
+            spenders = np.bincount(row, weights=mass[row, bin_] * spent, minlength=len(rows))
+            return np.asarray(none[rows] + spenders)
+
+        none = 1 - coming.mass.sum(axis=1)
+        outside = (1 - share) / 2
+        low, high = np.zeros(len(q)), np.zeros(len(q))
+        for ends, level in ((low, np.full(len(q), outside)), (high, np.where(none < outside, 1 - outside, share))):
+            some = np.flatnonzero(none < level)
+            log_value = solved(
+                lambda at, x, some=some: up_to(some[at], x),  # type: ignore[misc]
+                level[some],
+                np.full(len(some), -MOST_LOG_VALUE),
+                np.full(len(some), MOST_LOG_VALUE),
+            )
+            ends[some] = np.exp(log_value)
+        return low, high
 
     def to_json(self) -> dict[str, Any]:
         """The model as a dict that JSON can hold."""

@@ -24,3 +24,11 @@ class PurchaseModel(Protocol):
     def probability_of_no_purchase(self, history: PurchaseHistory, horizon_days: float) -> Floats:
         """Probability that nothing is bought within ``horizon_days`` days after the cut-off, from 0 to 1."""
         ...
+
+
+class CountModel(PurchaseModel, Protocol):
+    """A purchase model that knows the whole distribution of the number of purchases."""
+
+    def probability_of_at_least(self, history: PurchaseHistory, purchases: Floats, horizon_days: float) -> Floats:
+        """Probability of so many purchases or more, each at least 1, within ``horizon_days``."""
+        ...

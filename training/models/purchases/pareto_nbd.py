@@ -5,12 +5,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, psi
+from scipy.special import betainc, expit, gammaln, psi
 
 from training.models.purchases.beta_geometric import check_repeats
 from training.models.purchases.history import GroupedHistory, PurchaseHistory, checked_horizon, for_each_distinct
 from training.models.purchases.maximum_likelihood import Fit, Likelihood, fit_history, parameters_from_json
-from training.models.purchases.quadrature import PowerIntegral, power_integral
+from training.models.purchases.quadrature import (
+    LEGENDRE_AT,
+    LEGENDRE_WEIGHT,
+    PowerIntegral,
+    chunks,
+    power_integral,
+)
 
 Floats = NDArray[np.float64]
 
@@ -102,6 +108,21 @@ class ParetoNbd:
 
         return for_each_distinct(history, of)
 
+    def probability_of_at_least(self, history: PurchaseHistory, purchases: Floats, horizon_days: float) -> Floats:
+        """Probability of so many purchases or more, each at least 1, within ``horizon_days``, shape (customers,).
+
+        For a given time to live it is that of a negative binomial count; Gauss and Legendre's rule takes the mean over
+        the share of customers who have left by then: exact to about 1e-5, and to 1e-3 for any customer and parameters.
+        Raises ModelError: the horizon is negative or not finite.
+        """
+        horizon = checked_horizon(horizon_days)
+        alive = self.probability_alive(history)
+        parts = [
+            self._came(history.take(rows), purchases[rows], horizon)
+            for rows in (np.arange(len(history))[part] for part in chunks(len(history)))
+        ]
+        return np.asarray(np.minimum(alive * np.concatenate(parts), 1.0))
+
     def to_json(self) -> dict[str, Any]:
         """The model as a dict that JSON can hold."""
         return {"kind": self.kind, **asdict(self)}
@@ -110,6 +131,17 @@ class ParetoNbd:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """The model from what `to_json` gave. Raises ModelError: it is another kind, or a parameter is not sound."""
         return cls(**parameters_from_json(stored, cls.kind, NAMES))
+
+    def _came(self, history: PurchaseHistory, purchases: Floats, horizon: float) -> Floats:
+        """Probability that who is alive buys so often within the horizon, before it leaves."""
+        k, alpha = self.r + history.repeat_purchases, self.alpha_days + history.age_days
+        beta = self.beta_days + history.age_days
+        log_stay = -self.s * np.log1p(horizon / beta)
+        leave = -np.expm1(log_stay)
+        days = beta[:, None] * np.expm1(-np.log1p(-leave[:, None] * LEGENDRE_AT) / self.s)
+        came = betainc(purchases[:, None], k[:, None], days / (alpha[:, None] + days))
+        came_if_staying = betainc(purchases, k, horizon / (alpha + horizon))
+        return np.asarray(np.exp(log_stay) * came_if_staying + leave * (came @ LEGENDRE_WEIGHT))
 
     def _days_alive(self, history: PurchaseHistory, horizon: float) -> Floats:
         """Days that who is alive at the cut-off is expected to stay so within the horizon, smooth through s = 1."""

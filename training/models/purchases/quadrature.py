@@ -45,7 +45,7 @@ def power_integral(first: Floats, k: Floats, second: Floats, q: Floats, width: F
     at_low, at_high = np.where(swap, q, k), np.where(swap, k, q)
     parts = [
         _power_integral(*(column[rows] for column in (low, at_low, high, at_high, width)))
-        for rows in _chunks(len(first))
+        for rows in chunks(len(first))
     ]
     log, log_low, log_high, inverse_low, inverse_high = (np.concatenate(column) for column in zip(*parts, strict=True))
     return PowerIntegral(
@@ -110,7 +110,7 @@ def mean_over_dropout(a: float, b: Floats, k: Floats, ratio: Floats) -> Floats:
     """
     if not len(b):
         return np.zeros(0)
-    return np.concatenate([_mean_over_dropout(a, b[rows], k[rows], ratio[rows]) for rows in _chunks(len(b))])
+    return np.concatenate([_mean_over_dropout(a, b[rows], k[rows], ratio[rows]) for rows in chunks(len(b))])
 
 
 def _mean_over_dropout(a: float, b: Floats, k: Floats, ratio: Floats) -> Floats:
@@ -153,5 +153,6 @@ def _log_beta(a: float, b: Floats, logit: Floats) -> Floats:
     return np.asarray((a + 1) * logit - (a + b + 2) * np.logaddexp(0, logit))
 
 
-def _chunks(rows: int) -> list[slice]:
+def chunks(rows: int) -> list[slice]:
+    """Slices that cut so many rows into parts that stay within the processor's cache; one empty slice for none."""
     return [slice(start, start + ROWS_AT_A_TIME) for start in range(0, max(rows, 1), ROWS_AT_A_TIME)]

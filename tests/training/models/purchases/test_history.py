@@ -118,3 +118,21 @@ def test_an_answer_is_asked_once_for_each_distinct_history() -> None:
     assert for_each_distinct(history, age).tolist() == [7, 9, 7]
     assert asked == [2]
     assert for_each_distinct(history.take(np.array([], dtype=np.int64)), age).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        PurchaseHistory.of([2, 0, 2, 1, 0], [30, 0, 30, 5, 0], [90, 60, 90, 60, 61]),
+        PurchaseHistory.of([2, 0, 2], [30.5, 0, 30.5], [90, 60.25, 90]),  # fractions of a day
+        PurchaseHistory.of([2e6, 0, 2e6], [2e6, 0, 2e6], [2e6, 60, 2e6]),  # too much to be packed
+        PurchaseHistory.of([], [], []),
+    ],
+)
+def test_counted_histories_are_the_grouped_ones_without_their_members(history: PurchaseHistory) -> None:
+    distinct, customers = history.counted()
+    grouped = history.grouped()
+    for name, column in vars(grouped.distinct).items():
+        assert getattr(distinct, name).tolist() == column.tolist()
+    assert customers.tolist() == grouped.customers.tolist()
+    assert customers.sum() == len(history)
