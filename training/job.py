@@ -142,7 +142,7 @@ def train(
             run_id, version = log_churn_model(
                 project, stored, data.labelled, parameters, plots, data.certificate, as_judged, kept
             )
-    segments, sizes = _segments(data, stored.facts.catalogue_hash)
+    segments, sizes = _segments(project, data, stored.facts.catalogue_hash)
     if segments:
         log_segments(project, segments, sizes)
     verdict = at_the_gate(project, data, judgement, champion_as_judged(project), costs)
@@ -188,11 +188,11 @@ def _stored(
     )
 
 
-def _segments(data: TrainingData, catalogue: str) -> tuple[RfmModel | None, dict[str, int]]:
+def _segments(project: Project, data: TrainingData, catalogue: str) -> tuple[RfmModel | None, dict[str, int]]:
     """The RFM segments of today and how many customers each has; none without orders."""
     if data.present is None:
         return None, {}
-    segments = fit_rfm(data.present, data.plan.as_of, catalogue)
+    segments = fit_rfm(data.present, data.plan.as_of, catalogue, project.segments)
     sizes = segments.assign(data.present)["segment"].value_counts()
     return segments, {str(name): int(size) for name, size in sizes.items()}
 

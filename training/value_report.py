@@ -22,6 +22,7 @@ from training.value_score.sensitivity import Sensitivity, sensitivity
 
 TRAJECTORY_COLUMNS = ["trajectory", "trajectory_probability", "change_at", "change_from", "change_until"]
 SHARE_COLUMNS = {"share_of_customer": "share_of_customer", "basis": "share_basis"}
+NEVER_BOUGHT = Text("Has not bought yet.", "尚无购买记录。")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def value_report(facts: Facts, as_of: datetime, progress: Progress = silent) -> 
     reasons = {f"trajectory_reason_{language}": _of(heading["reason"], language) for language in LANGUAGES}
     shares = share.customers[list(SHARE_COLUMNS)].rename(columns=SHARE_COLUMNS)
     customers = scores.join([shares, heading[TRAJECTORY_COLUMNS].assign(**reasons)])
+    for language in LANGUAGES:  # prospects have no series of spend
+        never = ~customers.index.isin(heading.index)
+        customers.loc[never, f"trajectory_reason_{language}"] = NEVER_BOUGHT.of(language)
     progress(Text("drawing retention curves", "绘制客户保持曲线"), 0.9)
     try:
         curves = retention_curves(facts, as_of)

@@ -21,7 +21,20 @@ SUMMARY = Text(
 
 def app() -> typer.Typer:
     """The command-line application, in the language of the environment."""
-    from serving.cli import demo, explain, facts, features, leakage, models, scoring, serve, simulate, training, value
+    from serving.cli import (
+        demo,
+        explain,
+        facts,
+        features,
+        leakage,
+        models,
+        scoring,
+        segments,
+        serve,
+        simulate,
+        training,
+        value,
+    )
     from serving.cli.output import here
 
     application = typer.Typer(
@@ -34,6 +47,7 @@ def app() -> typer.Typer:
         training,
         scoring,
         value,
+        segments,
         explain,
         serve,
         demo,

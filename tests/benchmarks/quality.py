@@ -77,6 +77,7 @@ def cdnow_all(folder: Path) -> list[Result]:
     cutoff = "cdnow, all, 1998-03-31"
     return [
         _exactly(f"{cutoff}: customers", result.metrics.rows, "customers", 23570, 0),
+        Result(f"{cutoff}: share that stays silent", result.metrics.churn_rate, "share"),
         *(Result(f"{cutoff}: AUC of {name} alone", auc, "AUC") for name, auc in result.ranking_auc.items()),
         *_purchase_models(project, _day(project, "1997-12-31"), _day(project, "1998-03-31"), result, "cdnow, all"),
         at_least(f"{cutoff}: AUC of the champion", result.metrics.auc, "AUC", LEAST_AUC_OF_ALL),
