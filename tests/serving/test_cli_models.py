@@ -177,6 +177,22 @@ def test_every_score_of_both_days_comes_out_again_bit_for_bit(made: tuple[Projec
         assert abstained.is_same
 
 
+def test_after_five_weeks_of_another_champion_a_score_still_comes_out_bit_for_bit(
+    project: Project, made: tuple[Project, pa.Table, pa.Table]
+) -> None:
+    later = score(project, utc(2025, 12, 8), datetime(2025, 12, 8, 6, tzinfo=UTC))
+    assert champion_churn(project).version == "2"
+    scored = [row for row in made[1].to_pylist() if row["churn_probability"] is not None]
+    assert len(later) == len(made[1])
+    for row in scored[:12]:
+        result = replay(project, row["customer_id"], MONDAY)
+        assert result.computed is not None
+        assert result.scoring.version == "1"
+        expected = (row["churn_probability"], row["churn_probability_low"], row["churn_probability_high"])
+        assert (result.computed.probability, result.computed.low, result.computed.high) == expected
+        assert result.is_same
+
+
 def test_what_was_served_is_explained_with_reasons_age_and_versions(
     project: Project, made: tuple[Project, pa.Table, pa.Table]
 ) -> None:
