@@ -34,7 +34,8 @@ place = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 # ## Three ideas
 #
 # 1. *Calls and visits are ours; inquiries and requests are theirs.* A customer who has left is still visited for a while, but
-#    asks for nothing. The catalogue counts all contacts together, and inquiries by themselves.
+#    asks for nothing. A good idea, and an old one: the catalogue has it in other words (`days_since_last_word`, which counts
+#    complaints and surveys as well). Whoever writes it again should find out.
 # 2. *Late deliveries are remembered and forgotten.* Weeks of delay, each counting half after 90 days. The catalogue has
 #    the mean delay; this one is a sum, so ten late deliveries weigh more than one.
 # 3. *Share of orders placed on a Monday.* No reason at all. An idea that must not pay shows what chance looks like.
@@ -188,10 +189,10 @@ axes.set_xlabel("gain in log-loss, thousandths of a nat a row, with 95 % interva
 plt.show()
 
 # %% [markdown]
-# What was found: the steepest slope of the first picture is worth nothing to the regression, and to the trees, which can ask
-# for it *given* a silence, about half of what the catalogue's contacts bring; barely two errors, in the last of five
-# looks at the same rows. That is worth another test on the next horizon, not a celebration. The line in the project file is all that
-# is needed to keep it: training, leakage check and scoring take it from there.
+# What was found: the steepest slope of the first picture is worth nothing, to the regression as to the trees, because the
+# catalogue says the same already; the control shows what it is worth to say it at all. The other two are not proven
+# either. An idea that does pay needs nothing but its lines in the project file: training, leakage check and scoring take
+# it from there.
 
 # %%
 place.cleanup()

@@ -164,7 +164,8 @@ def measure(folder: Path) -> list[Result]:
         choice = choose(fits, LAST_DAY, HORIZON_DAYS, among)
         ours = choice.forecast.expected_purchases(days.known(LAST_DAY), HORIZON_DAYS)[among]
         truth = came[among]
-        what = f"cdnow {name}: {{}} of ours, chosen: {choice.chosen}"
+        what = f"cdnow {name}: {{}} of ours, chosen"
+        print(f"cdnow {name}: chosen: {choice.chosen}")
         results += [Result(f"cdnow {name}: purchases in the hold-out", truth.sum(), "purchases")]
         results += held(what, errors_of(ours, truth)) if name == "sample" else figures(what, errors_of(ours, truth))
         beside = {**published(days, among), **{attempt: said[among] for attempt, said in tried.items()}}
