@@ -17,6 +17,8 @@ COMMANDS = (
     "evaluate",
     "backtest",
     "score",
+    "value",
+    "segments",
     "explain",
     "serve",
     "demo",
