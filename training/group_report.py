@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from features.catalogue import BY_NAME
 from features.errors import FactsError, NotEnoughDataError
+from features.own_features import all_features
 from features.progress import Progress, silent
 from features.snapshot import snapshot
 from features.sources import Facts
@@ -24,8 +24,8 @@ from training.value_score.industries import industries
 from training.value_score.scorecard import fit_scorecard
 
 SEED = 0
-LOOKS_MONTHS = 19
-"""A year and a half of monthly looks: at least one yearly setting and two half-yearly adjustments lie in it."""
+LOOKS_MONTHS = 36
+"""Tiers follow from these monthly looks, whatever else is asked: today's tier must not hang on what it is compared with."""
 YEAR = timedelta(days=365)
 CUSTOMER = "customer_id"
 
@@ -88,7 +88,7 @@ def group_report(facts: Facts, as_of: datetime, earlier: datetime, progress: Pro
     )
     dated = {
         "segment": [rfm.assign(frame)["segment"] for frame in frames],
-        "tier": [_tiers_at(history, instant)["tier"] for instant in instants],
+        "tier": [_tiers_at(history, instant)["tier"] for instant in instants if _was_looked_at(history, instant)],
         "stage": [life_cycle(frame, project.churn)["stage"] for frame in frames],
     }
     moves = {name: migrations(SCALES[name], labels) for name, labels in dated.items()}
@@ -122,7 +122,7 @@ def _tiers(facts: Facts, as_of: datetime, first: datetime) -> TierHistory:
     if settings.by == "value_score":
         frame = _with_scores(facts, looks)
     else:
-        wanted = [BY_NAME[name] for name in (column, "days_since_first_purchase")]
+        wanted = [f for f in all_features(facts) if f.name in (column, "days_since_first_purchase")]
         frame = snapshot(facts, looks, features=wanted).to_pandas()
     return tier_history(tier_scores(frame, settings), settings, timezone)
 
@@ -134,6 +134,10 @@ def _with_scores(facts: Facts, looks: Sequence[datetime]) -> pd.DataFrame:
     scores = card.score(frame.set_index(CUSTOMER), industries(facts, looks[-1]))
     scored: pd.DataFrame = frame.assign(value_score=scores["value_score"].to_numpy())
     return scored
+
+
+def _was_looked_at(history: TierHistory, instant: datetime) -> bool:
+    return bool((history.rows["as_of"] <= instant).any())
 
 
 def _tiers_at(history: TierHistory, instant: datetime) -> pd.DataFrame:

@@ -60,12 +60,6 @@ MEASURES: dict[str, tuple[str, Text]] = {
 }
 """What tiers may be by: the column of a snapshot, and how it is called."""
 
-OCCASIONS: dict[str, Text] = {
-    "set": Text("yearly setting", "年度设定"),
-    "adjusted": Text("half-yearly adjustment", "半年度调整"),
-    "monitored": Text("monthly look", "月度监测"),
-}
-
 _UP = Text(
     "{measure} is {score:,.10g}: above {mark:,.10g}, which is {threshold:,.10g}, where the tier {to} begins, and the band"
     " of {band:.0%} on top of it; when the tier was last decided it was {earlier:,.10g}.",

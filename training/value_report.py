@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import NotEnoughDataError
+from features.own_features import all_features
 from features.progress import Progress, silent
 from features.snapshot import snapshot
 from features.sources import Facts
@@ -16,6 +17,7 @@ from training.retention_curves import RetentionCurves, retention_curves
 from training.share_of_customer import ShareOfCustomer, share_of_customer
 from training.trajectory.series import monthly_series
 from training.trajectory.states import trajectories
+from training.value_score.criteria import CUSTOMER_CRITERIA
 from training.value_score.industries import industries
 from training.value_score.scorecard import Scorecard, fit_scorecard
 from training.value_score.sensitivity import Sensitivity, sensitivity
@@ -57,7 +59,9 @@ def value_report(facts: Facts, as_of: datetime, progress: Progress = silent) -> 
     progress(Text("reading who buys what", "读取购买品类"), 0.05)
     share = share_of_customer(facts, as_of)
     progress(Text("computing features", "计算特征"), 0.2)
-    frame = snapshot(facts, [as_of]).to_pandas().set_index("customer_id").sort_index()
+    measured = {measure.column for criterion in CUSTOMER_CRITERIA for measure in criterion.measures}
+    features = [feature for feature in all_features(facts) if feature.name in measured]
+    frame = snapshot(facts, [as_of], features=features).to_pandas().set_index("customer_id").sort_index()
     progress(Text("scoring", "计算价值评分"), 0.5)
     settings, of_industries = facts.project.value.score, industries(facts, as_of)
     card = fit_scorecard(frame, settings)

@@ -78,6 +78,28 @@ def test_segments_put_every_customer_into_groups_and_say_who_moved(company: Path
     assert told["reason_zh"].str.len().gt(10).all()
 
 
+@pytest.mark.slow
+def test_todays_tiers_do_not_hang_on_what_they_are_compared_with(company: Path) -> None:
+    tiers = {}
+    for since in ("2025-12-20", "2024-06-01"):  # before the second nothing of a whole year is known
+        out = company.parent / f"since-{since}"
+        done = retinue("segments", "--project", company, "--as-of", "2026-07-01", "--since", since, "--out", out, "-q")
+        assert done.returncode == 0, done.stderr
+        tiers[since] = pd.read_parquet(out / "segments.parquet").set_index("customer_id")["tier"]
+        assert (out / "moves.parquet").exists() == (since == "2025-12-20")
+    assert tiers["2025-12-20"].equals(tiers["2024-06-01"])
+
+
+def test_tiers_by_a_margin_that_no_order_carries_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("c,d,a\nA,2024-01-05,10\nA,2025-12-20,20\nB,2025-11-01,5\n")
+    columns = '[tables.orders.columns]\ncustomer_id = "c"\nordered_at = "d"\namount = "a"\n[tiers]\nby = "margin"\n'
+    (tmp_path / "retinue.toml").write_text(f'{PROJECT}[tables.orders]\npath = "orders.csv"\n{columns}')
+    done = retinue("segments", "--project", tmp_path, "--as-of", "2026-01-01", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "[tiers] by = 'margin' needs the column 'margin_365d'" in " ".join(done.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_moves_need_an_earlier_date(company: Path) -> None:
     done = retinue("segments", "--project", company, "--as-of", "2026-07-01", "--since", "2026-07-01")
     assert done.returncode == 2
