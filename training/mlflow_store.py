@@ -18,12 +18,15 @@ from features.errors import StorageError
 from features.project import Project
 from features.text import Text
 from features.writing import full_disk
-from training.run_marks import end_dead_runs
+from training.run_marks import PROCESS, code_version, end_dead_runs, this_process
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    from mlflow import ActiveRun, MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
-PURPOSES = ("churn", "segments")
+PURPOSES = ("churn", "segments", "clusters", "value")
+CHAMPION = "champion"
+"""Alias of the version that serves."""
 STORES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 """Where the reader may say that runs and models are kept."""
 
@@ -125,3 +128,52 @@ def experiment(project: Project, client: "MlflowClient", purpose: str) -> str:
 def has_store(project: Project) -> bool:
     """Whether a store of MLflow is there or named; asking MLflow would make one."""
     return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (project.workspace / "mlflow.db").exists()
+
+
+@contextmanager
+def run_of(project: Project, client: "MlflowClient", purpose: str, name: str | None = None) -> Iterator["ActiveRun"]:
+    """A run of our own, marked with the process and the code that make it; inside another one it becomes its child."""
+    import mlflow
+
+    with mlflow.start_run(
+        experiment_id=experiment(project, client, purpose),
+        run_name=name,
+        nested=mlflow.active_run() is not None,
+        tags={PROCESS: this_process(), "code_version": code_version()},
+        log_system_metrics=purpose == "churn" and name is None,
+    ) as run:
+        yield run
+
+
+def register(client: "MlflowClient", name: str, source: str, run_id: str, model_id: str | None = None) -> str:
+    """A new version of a registered model, which is made when it is missing; servers ask for the id of a logged model."""
+    if not client.search_registered_models(f"name='{name}'"):
+        client.create_registered_model(name)
+    return str(client.create_model_version(name, source, run_id, model_id=model_id).version)
+
+
+@contextmanager
+def champion_files(project: Project, purpose: str) -> Iterator[tuple["ModelVersion", Path] | None]:
+    """The version of a purpose that serves and a folder with its files, which goes when the block ends; None: none serves."""
+    if not has_store(project):
+        yield None
+        return
+    with tracking(project) as client:
+        name = model_name(project, purpose)
+        found = client.search_registered_models(f"name='{name}'")
+        number = found[0].aliases.get(CHAMPION) if found else None
+        if number is None:
+            yield None
+            return
+        made = client.get_model_version(name, str(number))
+        with files_of(made) as files:
+            yield made, files
+
+
+@contextmanager
+def files_of(made: "ModelVersion") -> Iterator[Path]:
+    """The files of a registered version in a folder that goes when the block ends, wherever MLflow keeps them."""
+    import mlflow
+
+    with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
+        yield Path(mlflow.artifacts.download_artifacts(artifact_uri=made.source, dst_path=folder))

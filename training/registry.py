@@ -24,8 +24,8 @@ from training.ledger import (
     verify,
     writing,
 )
-from training.mlflow_store import has_store, model_name, tracking
-from training.tracking import CHALLENGER, CHAMPION
+from training.mlflow_store import CHAMPION, has_store, model_name, tracking
+from training.tracking import CHALLENGER
 from training.versions import GATE, GATE_FILE, LEDGER, Version, find_version, verdict_of, versions
 
 if TYPE_CHECKING:

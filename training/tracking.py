@@ -21,16 +21,15 @@ from features.leakage.certificate import Certificate
 from features.leakage.report import markdown
 from features.project import Project
 from features.text import LANGUAGES, Text
-from training.mlflow_store import experiment, has_store, model_name, tracking
+from training.mlflow_store import CHAMPION, champion_files, model_name, register, run_of, tracking
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel, load_model, save_model
-from training.run_marks import PROCESS, code_version, this_process
+from training.run_marks import PROCESS
 
 if TYPE_CHECKING:
-    from mlflow import ActiveRun, MlflowClient
+    from mlflow import ActiveRun
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
 CHALLENGER = "challenger"
 """Alias of the version that was registered last and does not serve."""
 RUNTIME_PACKAGES = ("retinue", "xgboost-cpu", "scikit-learn", "numpy", "pandas")
@@ -69,23 +68,8 @@ def recording(project: Project) -> Iterator[str]:
     `log_churn_model` inside the block writes into it. It ends as finished, or as failed when the block raises; that of a
     process that was killed is ended by the next command.
     """
-    with tracking(project) as client, _run(project, client, "churn") as run:
+    with tracking(project) as client, run_of(project, client, "churn") as run:
         yield run.info.run_id
-
-
-@contextmanager
-def _run(project: Project, client: "MlflowClient", purpose: str, name: str | None = None) -> Iterator["ActiveRun"]:
-    """A run of our own, marked with the process and the code that make it; inside another one it becomes its child."""
-    import mlflow
-
-    with mlflow.start_run(
-        experiment_id=experiment(project, client, purpose),
-        run_name=name,
-        nested=mlflow.active_run() is not None,
-        tags={PROCESS: this_process(), "code_version": code_version()},
-        log_system_metrics=purpose == "churn" and name is None,
-    ) as run:
-        yield run
 
 
 def _open_run() -> "ActiveRun | None":
@@ -123,7 +107,7 @@ def log_churn_model(
         if as_judged is not None:
             artifacts[JUDGED_FILES] = _written(as_judged, features, Path(folder) / JUDGED_FILES)
         open_run = _open_run()
-        with nullcontext(open_run) if open_run else _run(project, client, "churn") as run:
+        with nullcontext(open_run) if open_run else run_of(project, client, "churn") as run:
             mlflow.set_tags(
                 {name: getattr(facts, name) for name in ("catalogue_hash", "as_of", "horizon_days", "kind")}
             )
@@ -148,7 +132,7 @@ def log_churn_model(
         if info.signature is None:
             raise ModelError(Text("MLflow dropped the model's signature.", "MLflow 丢失了模型签名。"))
         name = model_name(project, "churn")
-        registered = _register(client, name, info.model_uri, run.info.run_id, info.model_id)
+        registered = register(client, name, info.model_uri, run.info.run_id, info.model_id)
         client.set_model_version_tag(name, registered, LEAKAGE, certificate.verdict)
         client.set_registered_model_alias(name, CHALLENGER, registered)
         return run.info.run_id, registered
@@ -180,7 +164,7 @@ def _log_certificate(certificate: Certificate) -> None:
 
 def log_trial(project: Project, kind: str, number: int, parameters: Mapping[str, object], loss: float | None) -> None:
     """Record a trial of a search as a run inside the one that is open; one that was stopped early has no log-loss."""
-    with tracking(project) as client, _run(project, client, "churn", f"{kind} trial {number}"):
+    with tracking(project) as client, run_of(project, client, "churn", f"{kind} trial {number}"):
         import mlflow
 
         mlflow.log_params({"model": kind, **{name: value for name, value in parameters.items() if value is not None}})
@@ -205,20 +189,13 @@ def log_segments(project: Project, segments: RfmModel, sizes: dict[str, int]) ->
         name = model_name(project, "segments")
         file = Path(folder) / SEGMENTS_FILE
         file.write_text(segments.to_json(), encoding="utf-8")
-        with _run(project, client, "segments") as run:
+        with run_of(project, client, "segments") as run:
             mlflow.log_params({k: v for k, v in asdict(segments).items() if v is not None})
             mlflow.log_metrics({f"customers.{segment}": size for segment, size in sizes.items()})
             mlflow.log_artifact(str(file), "segments")
-        registered = _register(client, name, f"{run.info.artifact_uri}/segments", run.info.run_id)
+        registered = register(client, name, f"{run.info.artifact_uri}/segments", run.info.run_id)
         client.set_registered_model_alias(name, CHAMPION, registered)
         return registered
-
-
-def _register(client: "MlflowClient", name: str, source: str, run_id: str, model_id: str | None = None) -> str:
-    """A new version of a registered model, which is made when it is missing; servers ask for the id of a logged model."""
-    if not client.search_registered_models(f"name='{name}'"):
-        client.create_registered_model(name)
-    return str(client.create_model_version(name, source, run_id, model_id=model_id).version)
 
 
 def promote(project: Project, registered_version: str) -> None:
@@ -241,15 +218,11 @@ def champion_of(made: "ModelVersion", files: Path) -> Champion:
 
 def champion_as_judged(project: Project) -> StoredModel | None:
     """The champion as it was judged, knowing no outcome of later cut-offs; None where none serves or none was kept."""
-    if not has_store(project):
-        return None
-    with tracking(project) as client:
-        made = _champion_version(client, model_name(project, "churn"))
-        if made is None:
+    with champion_files(project, "churn") as found:
+        if found is None:
             return None
-        with files_of(made) as files:
-            folder = files / "artifacts" / JUDGED_FILES
-            return load_model(folder) if folder.exists() else None
+        folder = found[1] / "artifacts" / JUDGED_FILES
+        return load_model(folder) if folder.exists() else None
 
 
 def champion_segments(project: Project) -> RfmModel:
@@ -266,30 +239,10 @@ def serving_segments(project: Project) -> ChampionSegments:
 
 @contextmanager
 def _champion_files(project: Project, purpose: str) -> Iterator[tuple["ModelVersion", Path]]:
-    name = model_name(project, purpose)
-    if not has_store(project):
-        raise _no_champion(name)
-    with tracking(project) as client:
-        made = _champion_version(client, name)
-        if made is None:
-            raise _no_champion(name)
-        with files_of(made) as files:
-            yield made, files
-
-
-def _champion_version(client: "MlflowClient", name: str) -> "ModelVersion | None":
-    found = client.search_registered_models(f"name='{name}'")
-    registered = found[0].aliases.get(CHAMPION) if found else None
-    return None if registered is None else client.get_model_version(name, str(registered))
-
-
-@contextmanager
-def files_of(made: "ModelVersion") -> Iterator[Path]:
-    """The files of a registered version in a folder that goes when the block ends, wherever MLflow keeps them."""
-    import mlflow
-
-    with tempfile.TemporaryDirectory(prefix="retinue-") as folder:
-        yield Path(mlflow.artifacts.download_artifacts(artifact_uri=made.source, dst_path=folder))
+    with champion_files(project, purpose) as found:
+        if found is None:
+            raise _no_champion(model_name(project, purpose))
+        yield found
 
 
 def _no_champion(name: str) -> ModelError:

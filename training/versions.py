@@ -9,8 +9,8 @@ from features.errors import NotFoundError
 from features.project import Project
 from features.text import Text
 from training.gate import Verdict
-from training.mlflow_store import has_store, model_name, tracking
-from training.tracking import LEAKAGE, Champion, champion_of, files_of
+from training.mlflow_store import files_of, has_store, model_name, tracking
+from training.tracking import LEAKAGE, Champion, champion_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
