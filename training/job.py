@@ -48,6 +48,7 @@ from training.judgement import (
 )
 from training.kinds.words import outcome_of
 from training.loading import TrainingData, load_training_data, model_features
+from training.models.clusters.registered import Grouping, train_clusters
 from training.models.fitting import CANDIDATES, Fitted, Settings, parameters_of
 from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
@@ -69,7 +70,7 @@ Floats = NDArray[np.float64]
 class Training:
     """What a training did. ``metrics`` are those of each model on ``schedule.test``; ``chosen`` is the one to serve.
 
-    ``when`` is None where nothing was learnt of the time of leaving; ``groups_off``
+    ``when`` is None where nothing was learnt of the time of leaving, ``clusters`` of a ready-made panel; ``groups_off``
     names groups of customers whose probabilities were off on the test. ``by_customers``: the test holds other customers instead of a later day. A model is promoted when the
     gate's ``verdict`` lets it pass and its leakage ``certificate`` passed. ``set_aside`` are the rows of the sources that could not be read.
     """
@@ -89,6 +90,7 @@ class Training:
     set_aside: SetAside | None
     by_customers: bool = False
     when: When | None = None
+    clusters: Grouping | None = None
     groups_off: tuple[Text, ...] = ()
 
 
@@ -112,7 +114,7 @@ def train(
     signed: Signature | None = None,
     tune_for: timedelta | None = None,
 ) -> Training:
-    """Train, judge, register and, if it may serve, promote a churn model and the segments as of ``as_of``.
+    """Train, judge, register and, if it may serve, promote a churn model, the segments and the groups as of ``as_of``.
 
     It may serve if the gate lets it pass and no leak was found. Only facts known before ``as_of`` are used. ``costs`` is
     the action that models are compared by in money; ``signed`` stands on the ledger beside a promotion; ``tune_for`` is the
@@ -145,6 +147,7 @@ def train(
     segments, sizes = _segments(project, data, stored.facts.catalogue_hash)
     if segments:
         log_segments(project, segments, sizes)
+    clusters = _clusters(project, data, stored.facts.catalogue_hash, progress)
     verdict = at_the_gate(project, data, judgement, champion_as_judged(project), costs)
     promoted = settle(project, version, verdict, signed or Signature("retinue train", data.plan.as_of))
     progress(Text("writing the model card", "撰写模型说明卡"), 0.92)
@@ -165,6 +168,7 @@ def train(
         promoted=promoted,
         verdict=verdict,
         segment_sizes=sizes,
+        clusters=clusters,
         certificate=data.certificate,
         set_aside=data.set_aside,
         by_customers=data.by_customers,
@@ -190,11 +194,19 @@ def _stored(
 
 def _segments(project: Project, data: TrainingData, catalogue: str) -> tuple[RfmModel | None, dict[str, int]]:
     """The RFM segments of today and how many customers each has; none without orders."""
-    if data.present is None:
+    if data.present is None or "orders" not in project.tables:
         return None, {}
     segments = fit_rfm(data.present, data.plan.as_of, catalogue, project.segments)
     sizes = segments.assign(data.present)["segment"].value_counts()
     return segments, {str(name): int(size) for name, size in sizes.items()}
+
+
+def _clusters(project: Project, data: TrainingData, catalogue: str, progress: Progress) -> Grouping | None:
+    """The groups that act alike, found again among the customers of today; None where nothing is known of all of them."""
+    if data.present is None:
+        return None
+    progress(Text("looking for groups that act alike", "寻找行为相近的群组"), 0.88)
+    return train_clusters(project, data.present, SEED, data.plan.as_of, catalogue)
 
 
 def _facts_of_model(project: Project, data: TrainingData, judgement: Judgement) -> ModelFacts:

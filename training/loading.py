@@ -37,6 +37,9 @@ from training.models.fitting import latest_rows
 from training.models.stored import StoredModel
 from training.panel import best_attribute, end_of_panel, panel_features, split
 
+ACTING = frozenset({"orders", "subscriptions"})
+"""Tables that tell what everybody does today."""
+
 
 @dataclass(frozen=True)
 class Times:
@@ -55,7 +58,7 @@ class TrainingData:
     with their labels as known at the test cut-off, and ``test`` the rows of that cut-off, to judge (of a panel without
     dates: those of other customers, ``by_customers``). ``times`` is None where leaving has no instant;
     ``attributes`` are those of a panel, whose rows hold them encoded. ``alone`` are the features that rank without a model, by the
-    name of the baseline, with the sign. ``present`` is everybody as of today, None without orders. ``certificate`` says
+    name of the baseline, with the sign. ``present`` is everybody as of today, None without orders and contracts. ``certificate`` says
     whether any of it sees the future.
     """
 
@@ -105,7 +108,7 @@ def _from_facts(facts: Facts, as_of: datetime, progress: Progress) -> TrainingDa
     fit, test = with_labels(facts, active, plan.fit, plan.test), at_cutoffs(labelled, [plan.test])
     for rows in (labelled, fit, fit[latest_rows(fit)], test):
         check_enough(rows, outcome_of(facts.project.churn))
-    present = snapshot(facts, [as_of], features=features).to_pandas() if "orders" in facts.columns else None
+    present = snapshot(facts, [as_of], features=features).to_pandas() if ACTING & facts.columns.keys() else None
 
     def checking(step: Text, done: float) -> None:
         progress(step, 0.1 + 0.1 * done)

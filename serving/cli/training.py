@@ -108,6 +108,7 @@ def train(
         )
     say_set_aside(result.set_aside)
     print_segments(result)
+    print_clusters(result)
     print_training(settings, result)
 
 
@@ -313,6 +314,32 @@ def print_segments(result: "Training") -> None:
             for name, size in sizes
         ],
         right=(1, 2),
+    )
+
+
+def print_clusters(result: "Training") -> None:
+    """The groups that act alike, how far they can be relied on, and what has changed since the last training; or why none."""
+    if result.clusters is None:
+        return
+    heading(Text("Groups that act alike", "行为群组"))
+    if result.clusters.served is None or result.clusters.profiles is None:
+        say(result.clusters.why_not or "")
+        return
+    say(result.clusters.served.model.chosen.verdict())
+    for sentence in result.clusters.drift.sentences if result.clusters.drift else ():
+        say(sentence)
+    table(
+        (Text("group", "群组"), Text("name", "名称"), Text("customers", "客户数"), Text("share", "占比")),
+        [
+            (
+                f"{row['group']}",
+                here(Text(row["name_en"], row["name_zh"])),
+                f"{row['customers']:,}",
+                f"{row['share']:.1%}",
+            )
+            for row in result.clusters.profiles.dropna(subset="group").to_dict("records")
+        ],
+        right=(0, 2, 3),
     )
 
 

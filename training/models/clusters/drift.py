@@ -34,7 +34,8 @@ _CENTRE = Text(
     " deviations).",
     "“{name}”的客户已与训练时不同：现更偏向“{trait}”（{distance:.1f} 个标准差）。",
 )
-_AGAIN = Text("Train again to find the groups of today.", "请重新训练，以得到当前的群组。")
+AGAIN = Text("Train again to find the groups of today.", "请重新训练，以得到当前的群组。")
+"""What to do about groups that have drifted."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def cluster_drift(model: ClusterModel, frame: pd.DataFrame) -> ClusterDrift:
         tuple(then.tolist()),
         tuple(now.tolist()),
         shifts,
-        (*sentences, _AGAIN) if sentences else (_STEADY,),
+        tuple(sentences) or (_STEADY,),
     )
 
 

@@ -315,7 +315,7 @@ def test_a_group_that_shrinks_and_one_that_changes_are_noticed(model: ClusterMod
     younger = cluster_drift(model, frame.assign(days_since_first_purchase=380))
     assert younger.psi < 0.1
     assert younger.has_drifted
-    assert len(younger.sentences) == 5
+    assert len(younger.sentences) == 4
     assert "they now lean towards “short relationship”" in younger.sentences[0].en
 
 
