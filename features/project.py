@@ -136,12 +136,14 @@ class ChurnSettings(Strict):
 class ValueSettings(Strict):
     """How money at stake is counted: a customer's margin over the horizon, from the share of spend that is margin.
 
+    Lifetime value is discounted by ``discount_per_year``: at 0.1, what comes in a year is worth 1 / 1.1 of it now.
     ``contract_period_days`` is the time for which the price of a contract is paid, where there are no orders.
     ``total_spend`` names the attribute of ``customers`` that estimates what a customer spends in a year with all its suppliers.
     """
 
     horizon_days: int = Field(365, ge=1, le=3650, strict=True)
     margin_share: float = Field(0.3, gt=0, le=1, strict=True)
+    discount_per_year: float = Field(0.1, ge=0, le=1, strict=True)
     contract_period_days: int = Field(30, ge=1, le=3650, strict=True)
     total_spend: str | None = Field(None, min_length=1)
     score: ValueScoreSettings = ValueScoreSettings()

@@ -48,6 +48,10 @@ class Forecast(Protocol):
         """Expected purchases within ``horizon_days`` days after the cut-off, shape (customers,)."""
         ...
 
+    def probability_alive(self, known: Known) -> Floats:
+        """Probability that the customer has not left by the cut-off, from 0 to 1, shape (customers,)."""
+        ...
+
 
 class Fits:
     """The purchase models of these customers as of any day, each fitted once."""
@@ -76,6 +80,10 @@ class ByHistory:
     def expected_purchases(self, known: Known, horizon_days: float) -> Floats:
         """See Forecast."""
         return self.model.expected_purchases(known.history, horizon_days)
+
+    def probability_alive(self, known: Known) -> Floats:
+        """See Forecast."""
+        return self.model.probability_alive(known.history)
 
 
 @dataclass(frozen=True)

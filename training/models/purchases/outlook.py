@@ -1,6 +1,6 @@
 """What is to be expected of each customer within a horizon: purchases, value and discounted value, each with interval."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -78,7 +78,7 @@ def outlook(
     Raises ModelError: the horizon is negative or not finite, or the discount not from 0. FactsError: the amounts are
     those of other customers.
     """
-    horizon, force = checked_horizon(horizon_days), _force_per_day(discount_per_year)
+    horizon, force = checked_horizon(horizon_days), force_per_day(discount_per_year)
     groups = history.grouped()
     distinct, group_of = groups.distinct, groups.group_of
 
@@ -100,7 +100,11 @@ def outlook(
         )
     low, high = spend.value_interval(amounts, count_bins(tail, len(distinct)), group_of, SHARE)
     value = purchases[group_of] * amount
-    worth_now = _worth_now(model, distinct, purchases, horizon, force)[group_of]
+
+    def until(days: float) -> Floats:
+        return model.expected_purchases(distinct, days)
+
+    worth = worth_now(until, purchases, horizon, force)[group_of]
     return Outlook(
         horizon_days=horizon,
         purchases=purchases[group_of],
@@ -109,9 +113,9 @@ def outlook(
         value=value,
         value_low=low,
         value_high=high,
-        discounted_value=value * worth_now,
-        discounted_value_low=low * worth_now,
-        discounted_value_high=high * worth_now,
+        discounted_value=value * worth,
+        discounted_value_low=low * worth,
+        discounted_value_high=high * worth,
     )
 
 
@@ -127,21 +131,23 @@ def outlooks(
         yield outlook(model, spend, history, amounts, horizon_days, discount_per_year)
 
 
-def _worth_now(model: CountModel, history: PurchaseHistory, purchases: Floats, horizon: float, force: float) -> Floats:
+def worth_now(until: Callable[[float], Floats], purchases: Floats, horizon: float, force: float) -> Floats:
     """What a unit of currency of the purchases to come is worth now on average, from 0 to 1, shape (customers,).
 
-    By parts, the integral of exp(-force·t) over the growth of expected purchases is its end and an integral of
-    them, which Gauss and Legendre's rule with three nodes gives to about 1e-5.
+    ``until`` gives the purchases expected within so many days, ``purchases`` those within all of the ``horizon``. By parts,
+    the integral of exp(-force·t) over the growth of expected purchases is its end and an integral of them, which Gauss
+    and Legendre's rule with three nodes gives to about 1e-5.
     """
     if not force * horizon:
-        return np.ones(len(history))
+        return np.ones(len(purchases))
     worth = np.exp(-force * horizon) * purchases
     for at, weight in zip(DISCOUNT_AT * horizon, DISCOUNT_WEIGHT * horizon, strict=True):
-        worth += weight * force * np.exp(-force * at) * model.expected_purchases(history, float(at))
+        worth += weight * force * np.exp(-force * at) * until(float(at))
     return np.asarray(np.divide(worth, purchases, out=np.ones_like(worth), where=purchases > 0))
 
 
-def _force_per_day(discount_per_year: float) -> float:
+def force_per_day(discount_per_year: float) -> float:
+    """The rate per day at which money loses worth continuously. Raises ModelError: the discount is not from 0."""
     if not (np.isfinite(discount_per_year) and discount_per_year >= 0):
         raise ModelError(
             Text(

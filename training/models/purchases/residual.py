@@ -59,6 +59,10 @@ class Residual(Generic[M]):
         margin = self.booster.predict(_data(_inputs(known), expected), output_margin=True).astype(np.float64)
         return np.asarray(np.where(expected > LEAST_EXPECTED, np.exp(margin), expected))
 
+    def probability_alive(self, known: Known) -> Floats:
+        """As the model has it, shape (customers,): the trees say how much is bought, not who has left."""
+        return self.model.probability_alive(known.history)
+
     def to_json(self) -> dict[str, Any]:
         """The trees as a dict that JSON can hold; the model beneath is stored on its own."""
         return {"kind": self.kind, "trees": json.loads(self.booster.save_raw("json").decode())}
