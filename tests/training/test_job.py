@@ -24,6 +24,7 @@ from tests.training.companies import company, shop, shop_orders, turned_round, u
 from training.dataset import LEAST_CUSTOMERS
 from training.job import Training, evaluate_champion, train
 from training.loading import model_features
+from training.models.clusters.registered import serving_clusters
 from training.tracking import champion_churn, champion_segments, tracking
 
 AS_OF = utc(2025, 10, 1)
@@ -197,6 +198,19 @@ def test_segments_serve_with_the_run_that_made_them(project: Project, training: 
     assert {str(name): int(size) for name, size in sizes.items()} == training.segment_sizes
 
 
+def test_the_groups_of_the_training_serve_and_assign_one_customer_as_all(project: Project, training: Training) -> None:
+    assert training.clusters is not None
+    assert training.clusters.profiles is not None
+    served = serving_clusters(project)
+    assert served == training.clusters.served
+    assert served is not None
+    with open_facts(project) as facts:
+        everybody, alone = (snapshot(facts, [AS_OF], who).to_pandas() for who in (None, ["C007"]))
+    numbers = served.model.assign(everybody)
+    assert numbers.value_counts().sort_index().tolist() == training.clusters.profiles["customers"].tolist()[:-1]
+    assert served.model.assign(alone).iloc[0] == numbers[everybody["customer_id"] == "C007"].iloc[0]
+
+
 def test_the_same_seed_and_facts_give_the_same_probabilities(
     project: Project, training: Training, again: tuple[Project, Training]
 ) -> None:
@@ -221,7 +235,8 @@ def test_two_projects_share_nothing(project: Project, training: Training, again:
     other, repeated = again
     assert repeated.version == training.version == "1"
     assert repeated.run_id != training.run_id
-    assert {name for (name,) in tell(project, "SELECT name FROM registered_models")} == {"shop-churn", "shop-segments"}
+    names = {f"shop-{purpose}" for purpose in ("churn", "segments", "clusters")}
+    assert {name for (name,) in tell(project, "SELECT name FROM registered_models")} == names
     assert {name for (name,) in tell(other, "SELECT name FROM registered_models")} == {
         "another-shop-churn",
         "another-shop-segments",

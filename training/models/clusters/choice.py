@@ -23,6 +23,8 @@ BOOTSTRAP_ROUNDS = 20
 SMALLEST_SHARE = 0.02
 STABLE = 0.8
 """Mean adjusted Rand index from which a division comes again often enough to be used."""
+HARDLY_LESS = 0.1
+"""Differences of a mean adjusted Rand index that another month may bring."""
 SEPARATE = 0.51
 """Silhouette from which groups are separate rather than cut out of a whole."""
 
@@ -120,16 +122,18 @@ def chosen_of(found: tuple[Candidate, ...], before: Candidate | None = None) -> 
     most groups that come again, for such groups are a convenience, and the finer the more they tell (Dolnicar and Leisch
     2010). Mixture: the lowest BIC. Of the two kinds the one with the better silhouette.
 
-    Kind and number that were taken ``before`` stay as long as they are stable, unless separate groups appear.
+    Kind and number that were taken ``before`` stay until they are clearly less stable than is asked (or, where nothing is
+    stable, than another division is), unless separate groups appear.
     """
     large = [one for one in found if one.smallest_share >= SMALLEST_SHARE] or list(found)
     stable = [one for one in large if one.is_stable]
+    least = min(STABLE, max(one.stability for one in large)) - HARDLY_LESS
+    if before and not any(one.is_separate for one in stable):
+        for one in large:
+            if (one.kind, one.groups) == (before.kind, before.groups) and one.stability > least:
+                return one
     if not stable:
         return max(large, key=lambda one: one.stability)
-    if before and not any(one.is_separate for one in stable):
-        for one in stable:
-            if (one.kind, one.groups) == (before.kind, before.groups):
-                return one
     around = [one for one in stable if one.bic is None]
     mixed = [one for one in stable if one.bic is not None]
     best = [max(around, key=lambda one: (one.silhouette if one.is_separate else 0.0, one.groups))] if around else []

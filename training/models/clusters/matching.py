@@ -29,7 +29,7 @@ def fit_again(
 
     Raises NotEnoughDataError as `fit_clusters` does.
     """
-    return matched(fit_clusters(frame, seed, as_of, catalogue_hash, before=previous.chosen), previous, frame)
+    return matched(fit_clusters(frame, seed, as_of, catalogue_hash, before=previous), previous, frame)
 
 
 def matched(model: ClusterModel, previous: ClusterModel, frame: pd.DataFrame) -> ClusterModel:

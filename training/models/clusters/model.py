@@ -141,7 +141,7 @@ def fit_clusters(
     as_of: datetime | None = None,
     catalogue_hash: str | None = None,
     rounds: int = BOOTSTRAP_ROUNDS,
-    before: Candidate | None = None,
+    before: ClusterModel | None = None,
 ) -> ClusterModel:
     """Groups of behaviour from one row per customer (customer_id and features), whatever the order of the rows.
 
@@ -167,8 +167,9 @@ def fit_clusters(
     behaviour = fit_behaviour(fitted)
     points = behaviour.points(behaviour.traits(fitted))
     found = candidates(points[:MOST_JUDGED], seed, rounds)
-    chosen = chosen_of(found, before)
-    partition = _by_size(KINDS[chosen.kind](points, chosen.groups, seed), points)
+    chosen = chosen_of(found, before.chosen if before else None)
+    start = _centres_of(before, chosen, fitted, points) if before else None
+    partition = _by_size(KINDS[chosen.kind](points, chosen.groups, seed, start), points)
     traits = behaviour.traits(ordered)
     labels = partition.labels(behaviour.points(traits))
     return ClusterModel(
@@ -183,6 +184,18 @@ def fit_clusters(
         as_of=as_of.isoformat() if as_of else None,
         catalogue_hash=catalogue_hash,
     )
+
+
+def _centres_of(before: ClusterModel, chosen: Candidate, frame: pd.DataFrame, points: Floats) -> Floats | None:
+    """Where the members of the groups before lie among the points; None where those are other groups, or empty by now."""
+    if len(before.groups) != chosen.groups or not set(before.behaviour.columns) <= set(frame.columns):
+        return None
+    labels = before.labels(frame)
+    sizes = np.bincount(labels, minlength=chosen.groups)
+    if sizes.min() == 0:
+        return None
+    sums = [np.bincount(labels, weights=points[:, d], minlength=chosen.groups) for d in range(points.shape[1])]
+    return np.asarray(np.stack(sums, axis=1) / sizes[:, None])
 
 
 def _by_size(partition: Partition, points: Floats) -> Partition:

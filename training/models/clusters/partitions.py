@@ -4,9 +4,10 @@ Both assign a point by sums over dimensions alone: its group is the same to the 
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,16 +69,19 @@ def _times(away: list[Floats], factor: tuple[tuple[float, ...], ...]) -> list[Fl
     return columns
 
 
-def fit_kmeans(points: Floats, groups: int, seed: int) -> Partition:
-    """Groups around centres, by Lloyd's algorithm from several starts."""
+def fit_kmeans(points: Floats, groups: int, seed: int, start: Floats | None = None) -> Partition:
+    """Groups around centres, by Lloyd's algorithm from several starts, or from the centres given."""
+    init, starts = ("k-means++", KMEANS_STARTS) if start is None else (start, 1)
     with _quietly():
-        fitted = KMeans(groups, n_init=KMEANS_STARTS, random_state=seed, algorithm="lloyd").fit(points)
+        fitted = KMeans(groups, init=init, n_init=starts, random_state=seed, algorithm="lloyd").fit(points)
     return Partition("kmeans", _rows(fitted.cluster_centers_), (0.0,) * groups)
 
 
-def fit_mixture(points: Floats, groups: int, seed: int) -> Partition:
-    """Groups as normal distributions with covariances of their own, by expectation maximisation from k-means."""
-    mixture = GaussianMixture(groups, reg_covar=LEAST_VARIANCE, n_init=MIXTURE_STARTS, random_state=seed)
+def fit_mixture(points: Floats, groups: int, seed: int, start: Floats | None = None) -> Partition:
+    """Groups as normal distributions with covariances of their own, by expectation maximisation from k-means or the means given."""
+    mixture = GaussianMixture(
+        groups, reg_covar=LEAST_VARIANCE, n_init=MIXTURE_STARTS, means_init=start, random_state=seed
+    )
     with _quietly():
         mixture.fit(points)
     factors = mixture.precisions_cholesky_
@@ -91,7 +95,14 @@ def fit_mixture(points: Floats, groups: int, seed: int) -> Partition:
     )
 
 
-KINDS: dict[str, Callable[[Floats, int, int], Partition]] = {"kmeans": fit_kmeans, "mixture": fit_mixture}
+class Fit(Protocol):
+    """Divides points into so many groups, from a start of its own or from centres of shape (groups, dimensions)."""
+
+    def __call__(self, points: Floats, groups: int, seed: int, start: Floats | None = None) -> Partition:
+        """Give the groups."""
+
+
+KINDS: dict[str, Fit] = {"kmeans": fit_kmeans, "mixture": fit_mixture}
 
 
 def can_carry(kind: str, points: Floats, groups: int) -> bool:

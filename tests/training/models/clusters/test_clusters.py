@@ -204,6 +204,12 @@ def test_kind_and_number_stay_while_they_are_stable_and_nothing_separate_appears
     assert chosen_of((*found, one("kmeans", 3, 0.6, 0.9)), before=found[0]).groups == 3
 
 
+def test_where_none_is_stable_what_was_taken_before_stays_unless_another_is_clearly_more_so() -> None:
+    found = (one("kmeans", 2, 0.3, 0.75), one("kmeans", 5, 0.3, 0.66), one("kmeans", 8, 0.3, 0.6))
+    assert chosen_of(found, found[1]).groups == 5
+    assert chosen_of(found, found[2]).groups == 2
+
+
 def test_where_none_is_stable_the_nearest_to_it_is_taken_and_doubted() -> None:
     found = (one("kmeans", 2, 0.2, 0.6), one("kmeans", 3, 0.9, 0.56), one("mixture", 6, 0.9, 0.3, -9.0))
     assert chosen_of(found).groups == 2
