@@ -136,6 +136,14 @@ PAYMENTS = Table(
         Column("paid_at", "time", Text("when it was received", "收款时间"), True),
         Column("amount", "number", Text("what was received", "收款金额"), True, "currency"),
         Column("invoice_id", "id", Text("the invoice that it settles", "对应的发票编号")),
+        Column(
+            "kind",
+            "text",
+            Text(
+                "payment, credit_note, write_off or refund; a payment where it is empty",
+                "付款、贷项（credit_note）、坏账核销（write_off）或退款；空则为付款",
+            ),
+        ),
     ),
 )
 

@@ -75,6 +75,8 @@ SYNONYMS: dict[str, dict[str, str]] = {
         + GENERIC_DATE,
         "amount": "paymentamount paidamount amountpaid receivedamount 收款金额 付款金额 回款金额 " + AMOUNT,
         "invoice_id": "invoiceid invoiceno invoicenumber billno rechnungsnummer 发票编号 发票号 发票号码 账单号",
+        "kind": "paymentkind transactiontype transactionkind postingtype entrytype documenttype doctype buchungsart belegart "
+        "款项类型 收款类型 交易类型 业务类型 单据类型",
     },
     "interactions": {
         "customer_id": CUSTOMER,
