@@ -1,0 +1,154 @@
+"""The money that will come in each week, from invoices that are open now and from those still to be written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from features.sources import Facts
+from training.late_payment.bills import BILLS, RECEIPTS
+from training.late_payment.billing import WEEK, billed_ahead, by_week, choose_rhythm
+from training.late_payment.curves import PaymentCurves
+from training.late_payment.instants import day_of, utc_literal
+
+Floats = NDArray[np.float64]
+
+MOST_WEEKS = 12
+MOST_LAG_DAYS = 180
+PROFILE_DAYS = 365
+SHARE_INSIDE = 0.8
+WEEKS_THAT_DEPEND = 4
+"""Errors of neighbouring origins are nearly the same: so many weekly origins tell about as much as one."""
+LEAST_SPREAD = 0.02
+
+
+@dataclass(frozen=True)
+class CashSpread:
+    """How far actual weeks lay from their forecasts in back-tests, in logarithms; by week ahead, shape (weeks,).
+
+    ``bias`` is the mean of log(actual / forecast); ``spread`` its standard deviation; ``origins`` how many there were.
+    """
+
+    bias: tuple[float, ...]
+    spread: tuple[float, ...]
+    origins: int
+
+    @classmethod
+    def fit(cls, forecast: Floats, actual: Floats) -> Self:
+        """Learn from back-tests, both of shape (origins, weeks), NaN in weeks that are not over yet.
+
+        What all weeks of a back-test share is in the spread, for it is taken over whole forecasts that went wrong
+        together, not summed from invoices as if each erred on its own. Neighbouring weeks lend each other strength.
+        """
+        ratio = np.log(np.maximum(actual, 1e-9) / np.maximum(forecast, 1e-9))
+        ratio = np.clip(np.where(forecast > 0, ratio, np.nan), -2, 2)
+        weeks = np.broadcast_to(np.arange(ratio.shape[1]), ratio.shape)
+        seen = np.isfinite(ratio)
+        if not seen.any():
+            return cls((0.0,) * MOST_WEEKS, (1.0,) * MOST_WEEKS, 0)
+        bias, spread = np.zeros(MOST_WEEKS), np.zeros(MOST_WEEKS)
+        for week in range(MOST_WEEKS):
+            weight = np.exp(-(((weeks - min(week, ratio.shape[1] - 1)) / 2.0) ** 2) / 2)[seen]
+            bias[week] = np.average(ratio[seen], weights=weight)
+            spread[week] = np.sqrt(np.average((ratio[seen] - bias[week]) ** 2, weights=weight))
+        origins = int(seen.any(axis=1).sum())
+        shrunk = bias * origins / (origins + WEEKS_THAT_DEPEND)
+        return cls(tuple(shrunk.tolist()), tuple(np.maximum(spread, LEAST_SPREAD).tolist()), origins)
+
+    def interval(self, expected: Floats) -> tuple[Floats, Floats, Floats]:
+        """Low end, middle and high end of the 80 % interval of each week, shape (weeks,)."""
+        bias, spread = (np.asarray(own)[: len(expected)] for own in (self.bias, self.spread))
+        freedom = max(self.origins / WEEKS_THAT_DEPEND - 1, 1.0)
+        reach = float(student.ppf((1 + SHARE_INSIDE) / 2, freedom))
+        middle = expected * np.exp(bias)
+        return middle * np.exp(-reach * spread), middle, middle * np.exp(reach * spread)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `as_json` gave."""
+        bias, spread = (tuple(map(float, document[name])) for name in ("bias", "spread"))
+        return cls(bias, spread, int(document["origins"]))
+
+
+def from_open(curves: PaymentCurves, open_amount: Floats, weeks: int) -> Floats:
+    """Expected amount that open invoices bring in each week from where the curves begin, shape (weeks,)."""
+    edges = [curves.unpaid(curves.entry + WEEK * week) for week in range(weeks + 1)]
+    return np.array([open_amount @ (before - after) for before, after in zip(edges[:-1], edges[1:], strict=True)])
+
+
+@dataclass(frozen=True)
+class Billing:
+    """Amounts billed per day, and money received, up to the instant at which it is looked at.
+
+    ``billed``, ``received``: by day from ``first_day``. ``lags``: share of a bill's amount received so many days after
+    its issue, shape (MOST_LAG_DAYS,).
+    """
+
+    first_day: date
+    billed: Floats
+    lags: Floats
+
+
+def billing_at(facts: Facts, as_of: datetime) -> Billing:
+    """What is known of billing before an instant; within `bills` only."""
+    end, today = utc_literal(as_of), day_of(facts, as_of)
+    rows = facts.connection.execute(
+        f"SELECT issued_day, sum(amount) FROM {BILLS} WHERE known_from < {end} AND issued_day < $today GROUP BY 1",
+        {"today": today},
+    ).fetchall()
+    first = min((day for day, _ in rows), default=today)
+    billed = np.zeros((today - first).days)
+    billed[[(day - first).days for day, _ in rows]] = [float(amount) for _, amount in rows]
+    return Billing(first, billed, _lags(facts, as_of, first, billed))
+
+
+def _lags(facts: Facts, as_of: datetime, first: date, billed: Floats) -> Floats:
+    """Received so many days after issue, over what was billed long enough ago to show it, in the last year."""
+    today = day_of(facts, as_of)
+    rows = facts.connection.execute(
+        f"SELECT greatest(date_diff('day', b.issued_day, r.received_day), 0) AS lag, sum(r.amount)"
+        f" FROM {BILLS} b JOIN {RECEIPTS} r ON r.invoice_id = b.invoice_id"
+        f" WHERE r.received_from < {utc_literal(as_of)} AND b.issued_day >= $since AND b.issued_day < $today GROUP BY 1",
+        {"since": today - timedelta(days=PROFILE_DAYS), "today": today},
+    ).fetchall()
+    received = np.zeros(MOST_LAG_DAYS)
+    for lag, amount in rows:
+        if lag < MOST_LAG_DAYS:
+            received[lag] = amount
+    begin = max(len(billed) - PROFILE_DAYS, 0)
+    summed = np.concatenate([[0.0], np.cumsum(billed)])
+    until = np.maximum(len(billed) - np.arange(MOST_LAG_DAYS), begin)
+    base = summed[until] - summed[begin]
+    return np.divide(received, base, out=np.zeros(MOST_LAG_DAYS), where=base > 0)
+
+
+def from_new(billing: Billing, weeks: int) -> Floats:
+    """Expected amount that invoices still to be written bring in each week, shape (weeks,)."""
+    days = WEEK * weeks
+    rhythm = choose_rhythm(billing.billed, billing.first_day)
+    ahead = billed_ahead(billing.billed, billing.first_day, days, rhythm)
+    return by_week(np.convolve(ahead, billing.lags)[:days])
+
+
+def actual_weeks(facts: Facts, origins: Sequence[datetime], weeks: int, known_before: datetime) -> Floats:
+    """Money received in each week after each origin, shape (origins, weeks); NaN in weeks not over; within `bills` only."""
+    rows = facts.connection.execute(f"SELECT received_day, sum(amount) FROM {RECEIPTS} GROUP BY 1").fetchall()
+    daily = pd.Series({pd.Timestamp(day): float(amount) for day, amount in rows}, dtype=np.float64).sort_index()
+    summed, places = np.concatenate([[0.0], np.cumsum(daily.to_numpy())]), pd.DatetimeIndex(daily.index)
+    begins = pd.DatetimeIndex([pd.Timestamp(day_of(facts, origin)) for origin in origins])
+    edges = [summed[places.searchsorted(begins + pd.Timedelta(days=WEEK * week))] for week in range(weeks + 1)]
+    over = [
+        np.asarray(begins + pd.Timedelta(days=WEEK * week) <= pd.Timestamp(day_of(facts, known_before)))
+        for week in range(1, weeks + 1)
+    ]
+    amounts = [after - before for before, after in zip(edges[:-1], edges[1:], strict=True)]
+    return np.where(np.column_stack(over), np.column_stack(amounts), np.nan)

@@ -1,0 +1,254 @@
+"""The candidates for the hazard of being paid: boosted trees, a readable regression, and their mean in log-odds.
+
+Each knows the grid around the due day. The trees start from the hazard that all invoices share; the regression has a
+weight for each interval. Both see where the interval lies in the customer's own habit of paying. Kept without pickle.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from training.late_payment.grid import EDGES, INTERVALS, Floats, Indices, Periods, begin_of
+from training.late_payment.rows import SPREAD, USUAL
+from training.models.churn import LogisticChurn
+
+MOST_ROUNDS = 300
+PATIENCE_ROUNDS = 15
+LEAST_RATE = 1e-5
+KNOTS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
+"""Bends of the regression in the customer's own habit, in standard deviations from the usual day."""
+
+PARAMETERS: dict[str, object] = {
+    "objective": "binary:logistic",
+    "eval_metric": "logloss",
+    "tree_method": "hist",
+    "max_depth": 4,
+    "eta": 0.1,
+    "min_child_weight": 20,
+    "subsample": 0.8,
+    "colsample_bytree": 0.8,
+    "lambda": 5,
+    "nthread": 1,
+}
+
+CLOCKS = ("then_past_due_days", "then_age_days", "then_weekday", "waited_days", "then_in_habit", "then_in_habit_90")
+REGRESSION: dict[str, float] = {"C": 0.05, "max_iter": 1000}
+
+
+class HazardModel(Protocol):
+    """What a candidate can do. Frames hold the feature columns (NaN where missing), ``entry`` and ``due_day_number``."""
+
+    kind: ClassVar[str]
+
+    def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
+        """Log-odds of being paid in each row's interval if not before, shape (rows,)."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """The candidate in plain lists, dicts and numbers."""
+        ...
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `as_json` gave."""
+        ...
+
+
+class BoostedHazard:
+    """Gradient-boosted trees on invoice-periods, on top of the hazard that all invoices share."""
+
+    kind: ClassVar[str] = "trees"
+
+    def __init__(self, booster: xgb.Booster, base: Floats, features: tuple[str, ...]) -> None:
+        self.booster, self.base, self.features = booster, base, features
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, periods: Periods, features: Sequence[str], rounds: int, seed: int) -> Self:
+        """Fit for a given number of boosting rounds."""
+        base = shared_log_odds(periods)
+        booster = xgb.train({**PARAMETERS, "seed": seed}, _data(frame, periods, features, base), rounds)
+        return cls(booster, base, tuple(features))
+
+    @classmethod
+    def fit_until_flat(
+        cls, frame: pd.DataFrame, train: Periods, held_out: Periods, features: Sequence[str], seed: int
+    ) -> Self:
+        """Fit for the number of rounds at which the log-loss of held-out periods is lowest."""
+        base = shared_log_odds(train)
+        booster = xgb.train(
+            {**PARAMETERS, "seed": seed},
+            _data(frame, train, features, base),
+            MOST_ROUNDS,
+            evals=[(_data(frame, held_out, features, base), "held_out")],
+            early_stopping_rounds=PATIENCE_ROUNDS,
+            verbose_eval=False,
+        )
+        return cls(booster[: booster.best_iteration + 1], base, tuple(features))
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of boosting it has."""
+        return int(self.booster.num_boosted_rounds())
+
+    def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
+        """See HazardModel."""
+        values = np.column_stack([frame[list(self.features)].to_numpy(dtype=np.float32), clocks(frame, interval)])
+        margin = self.booster.inplace_predict(
+            values.astype(np.float32),
+            base_margin=_base_margin(self.base, frame["entry"].to_numpy(dtype=np.float64), interval),
+            predict_type="margin",
+            validate_features=False,
+        )
+        return np.asarray(margin, dtype=np.float64)
+
+    def as_json(self) -> dict[str, Any]:
+        """See HazardModel; the booster in XGBoost's own JSON."""
+        booster = json.loads(bytes(self.booster.save_raw("json")))
+        return {"features": list(self.features), "base": self.base.tolist(), "booster": booster}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """See HazardModel."""
+        booster = xgb.Booster({"nthread": 1})
+        booster.load_model(bytearray(json.dumps(document["booster"]).encode()))
+        return cls(booster, np.asarray(document["base"], dtype=np.float64), tuple(document["features"]))
+
+
+class LogisticHazard:
+    """Logistic regression on invoice-periods: a weight for each interval, bends in the customer's own habit."""
+
+    kind: ClassVar[str] = "regression"
+
+    def __init__(self, regression: LogisticChurn, features: tuple[str, ...]) -> None:
+        self.regression, self.features = regression, features
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, periods: Periods, features: Sequence[str]) -> Self:
+        """Fit with ridge shrinkage."""
+        rows = _design(frame.iloc[periods.row], periods.interval, features)
+        return cls(LogisticChurn.fit(rows, periods.paid, list(rows.columns), chosen=REGRESSION), tuple(features))
+
+    def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
+        """See HazardModel."""
+        return self.regression.log_odds(_design(frame, interval, self.features))
+
+    def as_json(self) -> dict[str, Any]:
+        """See HazardModel."""
+        parameters = {name: values.tolist() for name, values in self.regression.parameters.items()}
+        return {
+            "features": list(self.features),
+            "columns": list(self.regression.features),
+            "parameters": parameters,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """See HazardModel."""
+        regression = LogisticChurn(tuple(document["columns"]), dict(document["parameters"]))
+        return cls(regression, tuple(document["features"]))
+
+
+class BlendHazard:
+    """The mean of both in log-odds: their errors differ."""
+
+    kind: ClassVar[str] = "blend"
+
+    def __init__(self, trees: BoostedHazard, regression: LogisticHazard) -> None:
+        self.trees, self.regression = trees, regression
+
+    def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
+        """See HazardModel."""
+        return (self.trees.log_odds(frame, interval) + self.regression.log_odds(frame, interval)) / 2
+
+    def as_json(self) -> dict[str, Any]:
+        """See HazardModel."""
+        return {"trees": self.trees.as_json(), "regression": self.regression.as_json()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """See HazardModel."""
+        return cls(BoostedHazard.from_json(document["trees"]), LogisticHazard.from_json(document["regression"]))
+
+
+KINDS: dict[str, type[BoostedHazard] | type[LogisticHazard] | type[BlendHazard]] = {
+    BoostedHazard.kind: BoostedHazard,
+    LogisticHazard.kind: LogisticHazard,
+    BlendHazard.kind: BlendHazard,
+}
+
+
+def cumulative_hazard(model: HazardModel, frame: pd.DataFrame) -> Floats:
+    """Minus the logarithm of the probability to be unpaid at each edge of the grid, shape (rows, edges); 0 until entry."""
+    entry = frame["entry"].to_numpy(dtype=np.float64)
+    rise = np.zeros((len(frame), len(EDGES)))
+    for interval in range(INTERVALS):
+        rows = np.flatnonzero(entry < EDGES[interval + 1])
+        if len(rows):
+            there = frame if len(rows) == len(frame) else frame.iloc[rows]
+            log_odds = model.log_odds(there, np.full(len(rows), interval))
+            rise[rows, interval + 1] = np.logaddexp(0, log_odds)
+    return np.cumsum(rise, axis=1)
+
+
+def row_losses(model: HazardModel, frame: pd.DataFrame, periods: Periods) -> Floats:
+    """Minus the log-likelihood of each row that has periods, in nats, by rising position; shape (rows,)."""
+    log_odds = model.log_odds(frame.iloc[periods.row], periods.interval)
+    losses = np.logaddexp(0, log_odds) - periods.paid * log_odds
+    return np.asarray(np.bincount(np.unique(periods.row, return_inverse=True)[1], weights=losses), dtype=np.float64)
+
+
+def shared_log_odds(periods: Periods) -> Floats:
+    """Log-odds of the hazard of all rows together in each interval, shape (intervals,)."""
+    paid = np.bincount(periods.interval, weights=periods.paid, minlength=INTERVALS)
+    rows = np.bincount(periods.interval, minlength=INTERVALS)
+    rate = np.clip(paid / np.maximum(rows, 1), LEAST_RATE, 1 - LEAST_RATE)
+    return np.asarray(np.log(rate / (1 - rate)))
+
+
+def clocks(frame: pd.DataFrame, interval: Indices) -> NDArray[np.float64]:
+    """What goes on while nothing is paid, as it stands in the middle of each row's interval, shape (rows, CLOCKS)."""
+    entry, usual, usual_90, spread, age, due = (
+        frame[name].to_numpy(dtype=np.float64)
+        for name in ("entry", USUAL, "usual_late_days_90", SPREAD, "age_days", "due_day_number")
+    )
+    begin, end = begin_of(entry, interval), EDGES[1:][interval]
+    middle = (begin + end) / 2
+    weekday = np.where(end - begin == 1, (due + begin + 3) % 7, np.nan)  # day 0 of the count was a Thursday
+    in_habit, in_habit_90 = (np.clip((middle - habit) / spread, -12, 12) for habit in (usual, usual_90))
+    return np.column_stack([middle, age + middle - entry, weekday, begin - entry, in_habit, in_habit_90])
+
+
+def _data(frame: pd.DataFrame, periods: Periods, features: Sequence[str], base: Floats) -> xgb.DMatrix:
+    rows = frame.iloc[periods.row]
+    values = np.column_stack([rows[list(features)].to_numpy(dtype=np.float32), clocks(rows, periods.interval)])
+    margin = _base_margin(base, rows["entry"].to_numpy(dtype=np.float64), periods.interval)
+    return xgb.DMatrix(values.astype(np.float32), label=periods.paid, base_margin=margin)
+
+
+def _base_margin(base: Floats, entry: Floats, interval: Indices) -> Floats:
+    """The shared log-odds of what is left of each row's interval."""
+    part = _part(entry, interval)
+    stays = np.exp(-part * np.logaddexp(0, base[interval]))
+    return np.asarray(np.log1p(-stays) - np.log(stays))
+
+
+def _part(entry: Floats, interval: Indices) -> Floats:
+    """The share of its interval that a row has before it."""
+    begin, end = EDGES[:-1][interval], EDGES[1:][interval]
+    return np.asarray((end - begin_of(entry, interval)) / (end - begin))
+
+
+def _design(frame: pd.DataFrame, interval: Indices, features: Sequence[str]) -> pd.DataFrame:
+    """The rows at their intervals, the bends of the habit, and one column for each interval: 1 where a row stands in it."""
+    added = dict(zip(CLOCKS, clocks(frame, interval).T, strict=True))
+    for knot in KNOTS:
+        added[f"habit_above_{knot:g}"] = np.maximum(added["then_in_habit"] - knot, 0)
+    added["log_part"] = np.log(_part(frame["entry"].to_numpy(dtype=np.float64), interval))
+    indicators = (interval[:, None] == np.arange(INTERVALS)).astype(np.float64)
+    values = np.column_stack([frame[list(features)].to_numpy(dtype=np.float64), *added.values(), indicators])
+    return pd.DataFrame(values, columns=[*features, *added, *(f"interval_{n}" for n in range(INTERVALS))])
