@@ -5,9 +5,9 @@ left the band around the threshold; in the months between, who would move is lis
 swings within the band keeps its tier for ever. Ranks count from 0, the best tier.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -209,12 +209,33 @@ def tier_history(scores: pd.DataFrame, settings: TierSettings, timezone: tzinfo)
     keeps its tier. Years and half-years are those of ``timezone``.
     """
     wide = scores.pivot(index="as_of", columns="customer_id", values="score").sort_index()
-    days = [at.date() for at in pd.DatetimeIndex(wide.index).tz_convert(timezone)]
-    values = wide.to_numpy(dtype=np.float64)
-    ranks = np.full(values.shape[1], NO_TIER, dtype=np.int64)
+    looks = [at.to_pydatetime() for at in pd.DatetimeIndex(wide.index)]
+    return history_of(
+        LookedAt(wide.columns.to_numpy(dtype=object), looks, wide.to_numpy(dtype=np.float64)), settings, timezone
+    )
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """Scores of shape (looks, customers), NaN where a customer has none; looks rise."""
+
+    customers: NDArray[np.object_]
+    looks: Sequence[datetime]
+    scores: Floats
+
+
+def history_of(
+    seen: LookedAt, settings: TierSettings, timezone: tzinfo, shown: Collection[datetime] | None = None
+) -> TierHistory:
+    """The tiers through time as `tier_history` gives them; of the looks only those ``shown`` have rows (None: all)."""
+    days = [at.astimezone(timezone).date() for at in seen.looks]
+    customers = pd.Series(seen.customers, dtype="str").array  # made once, not at every look
+    ranks = np.full(len(customers), NO_TIER, dtype=np.int64)
     looks, thresholds, decided = np.zeros(len(ranks), dtype=np.int64), np.full(3, np.inf), np.full(len(ranks), np.nan)
     parts, set_at = [], []
-    for as_of, occasion, score in zip(wide.index, occasions(days, settings.year_begins_month), values, strict=True):
+    for as_of, occasion, score in zip(
+        seen.looks, occasions(days, settings.year_begins_month), seen.scores, strict=True
+    ):
         if occasion == "set":
             thresholds = thresholds_of(score, settings)
         set_at.append((as_of, *thresholds))
@@ -224,31 +245,29 @@ def tier_history(scores: pd.DataFrame, settings: TierSettings, timezone: tzinfo)
         now = np.where(entered | decides, wanted, ranks)
         asks = np.sign(wanted - ranks) * ~entered  # -1: up, 1: down
         looks = np.where(asks == 0, 0, np.where(np.sign(looks) == asks, looks + asks, asks))
-        shown = np.flatnonzero(now != NO_TIER)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "customer_id": wide.columns[shown],
-                    "as_of": as_of,
-                    "occasion": occasion,
-                    "score": score[shown],
-                    "tier": _names(now[shown]),
-                    "tier_before": _names(ranks[shown]),
-                    "tier_wanted": _names(wanted[shown]),
-                    "move": _moves(entered, asks, decides)[shown],
-                    "threshold": np.where(asks == 0, np.nan, thresholds[np.clip(np.minimum(ranks, wanted), 0, 2)])[
-                        shown
-                    ],
-                    "looks": np.abs(looks)[shown],
-                    "decided_score": decided[shown],
-                }
-            )
-        )
+        if shown is None or as_of in shown:
+            has_tier = np.flatnonzero(now != NO_TIER)
+            rows = {
+                "customer_id": customers[has_tier],
+                "as_of": as_of.astimezone(UTC),
+                "occasion": occasion,
+                "score": score[has_tier],
+                "tier": _names(now[has_tier]),
+                "tier_before": _names(ranks[has_tier]),
+                "tier_wanted": _names(wanted[has_tier]),
+                "move": _moves(entered, asks, decides)[has_tier],
+                "threshold": np.where(asks == 0, np.nan, thresholds[np.clip(np.minimum(ranks, wanted), 0, 2)])[
+                    has_tier
+                ],
+                "looks": np.abs(looks)[has_tier],
+                "decided_score": decided[has_tier],
+            }
+            parts.append(pd.DataFrame(rows))
         decided = np.where((entered | decides) & np.isfinite(score), score, decided)
         looks = np.zeros_like(looks) if decides else looks
         ranks = now
-    rows = pd.concat(parts, ignore_index=True).astype({"move": "object"})
-    return TierHistory(rows, pd.DataFrame(set_at, columns=["as_of", *list(TIERS)[:3]]))
+    rows_of_all = pd.concat(parts, ignore_index=True).astype({"move": "object"})
+    return TierHistory(rows_of_all, pd.DataFrame(set_at, columns=["as_of", *list(TIERS)[:3]]))
 
 
 def move_reason(row: Mapping[Hashable, Any], settings: TierSettings, timezone: tzinfo) -> Text:

@@ -24,8 +24,9 @@ from tests.training.companies import company, shop, shop_orders, turned_round, u
 from training.dataset import LEAST_CUSTOMERS
 from training.job import Training, evaluate_champion, train
 from training.loading import model_features
+from training.mlflow_store import tracking
 from training.models.clusters.registered import serving_clusters
-from training.tracking import champion_churn, champion_segments, tracking
+from training.tracking import champion_churn, champion_segments
 
 AS_OF = utc(2025, 10, 1)
 CUSTOMERS = 240
@@ -239,11 +240,12 @@ def test_two_projects_share_nothing(project: Project, training: Training, again:
     assert {name for (name,) in tell(project, "SELECT name FROM registered_models")} == names
     assert {name for (name,) in tell(other, "SELECT name FROM registered_models")} == {
         "another-shop-churn",
+        "another-shop-clusters",
         "another-shop-segments",
     }
     for one in (project, other):
         places = [str(place) for (place,) in tell(one, "SELECT artifact_uri FROM runs")]
-        assert len(places) == 2
+        assert len(places) == 3
         assert all(place.startswith(one.workspace.as_uri()) for place in places)
 
 
