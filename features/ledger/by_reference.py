@@ -17,15 +17,14 @@ FILLS: tuple[tuple[str, str], ...] = (
 
 
 def named_sql(at: CutOffs, kinds: Sequence[str], has_records: bool) -> str:
-    """SQL for the money on each invoice that any money names: sums by kind, how many pieces, the least, the last.
+    """SQL for the money on each invoice that any money names: sums by kind, how many pieces, the last of it.
 
     When the last of it was known is only of interest beside records of settlement.
     """
     sums = ", ".join(f"{_sum(kind, kinds)} AS {kind}" for kind in kinds)
-    last_from = "max(paid_from)" if has_records else "NULL::TIMESTAMP"
+    last_from = ", max(paid_from) AS last_from" if has_records else ""
     return f"""
-SELECT {at.key}invoice_id, count(*)::INTEGER AS pieces, {sums}, min(minor) AS least, max(paid_at) AS last_at,
-       {last_from} AS last_from
+SELECT {at.key}invoice_id, count(*)::INTEGER AS pieces, {sums}, bool_or(minor < 0) AS has_refund, max(paid_at) AS last_at{last_from}
 FROM money WHERE invoice_id IS NOT NULL
 GROUP BY {at.key}invoice_id"""
 
@@ -35,7 +34,17 @@ def _sum(kind: str, kinds: Sequence[str]) -> str:
     return f"CAST(coalesce(sum(minor){picked}, 0) AS BIGINT)"
 
 
-def booked_sql(at: CutOffs, kinds: Sequence[str]) -> str:
+def joined_sql(at: CutOffs, kinds: Sequence[str], has_records: bool) -> str:
+    """SQL for the invoices with the money that names them: all that is worth keeping, as there may be many millions."""
+    sums = ", ".join(f"coalesce(n.{kind}, 0) AS {kind}" for kind in kinds)
+    return f"""
+SELECT {at.key}i.invoice_id, i.customer_id, i.issued_at, i.due_at, i.due_day, i.disputed, i.amount_minor,
+       coalesce(n.pieces, 0) AS pieces, {sums}, n.has_refund, n.last_at{", n.last_from, i.recorded_at" if has_records else ""}
+FROM known_invoices i LEFT JOIN named n USING ({at.key}invoice_id)
+WHERE i.amount_minor > 0"""
+
+
+def booked_sql(joined: str, kinds: Sequence[str], has_records: bool) -> str:
     """SQL for the invoices with what fills them by reference or by a record of their settlement.
 
     ``excess_KIND`` is what did not fit (negative: more was taken back than was there). ``recorded`` is what a record
@@ -48,26 +57,17 @@ def booked_sql(at: CutOffs, kinds: Sequence[str]) -> str:
         filled = f"greatest(0, least({room}, {kind}))" if kind in kinds else "0::BIGINT"
         fills.append(f"{filled} AS {column}")
         room = f"{room} - {column}" if kind in kinds else room
-    known = ", ".join(f"coalesce(n.{kind}, 0) AS {kind}" for kind in kinds)
     excess = ", ".join(f"{kind} - {column} AS excess_{kind}" for kind, column in FILLS if kind in kinds)
-    total = " + ".join(kinds)
-    by_money = "(recorded_at IS NULL OR coalesce(rest = 0 AND last_from < recorded_at, FALSE))"
+    recorded, by_money = "0::BIGINT", "TRUE"
+    if has_records:
+        recorded = f"CASE WHEN recorded_at IS NOT NULL THEN {room} ELSE 0 END"
+        by_money = "(recorded_at IS NULL OR coalesce(room = 0 AND last_from < recorded_at, FALSE))"
     return f"""
-SELECT {at.key}invoice_id, customer_id, issued_at, due_at, due_day, disputed, amount_minor, credited, paid + recorded AS paid,
-       written_off, recorded, rest - recorded AS rest, pieces, {excess}, recorded_at IS NOT NULL AS is_recorded,
-       CASE WHEN {by_money} THEN last_at ELSE recorded_at END AS closed_at,
-       rest = 0 AND pieces > 1 AND ({total} > amount_minor OR least < 0) AND {by_money} AS is_retimed
-FROM (
-  SELECT *, {room} AS rest, CASE WHEN recorded_at IS NOT NULL THEN {room} ELSE 0 END AS recorded
-  FROM (
-    SELECT *, {", ".join(fills)}
-    FROM (
-      SELECT i.*, coalesce(n.pieces, 0) AS pieces, {known}, n.least, n.last_at, n.last_from
-      FROM known_invoices i LEFT JOIN named n USING ({at.key}invoice_id)
-      WHERE i.amount_minor > 0
-    )
-  )
-)"""
+SELECT * EXCLUDE (paid, room), {excess}, paid + recorded AS paid, room - recorded AS rest,
+       {"recorded_at IS NOT NULL" if has_records else "FALSE"} AS is_recorded,
+       CASE WHEN {by_money} THEN last_at {"ELSE recorded_at " if has_records else ""}END AS closed_at,
+       room = 0 AND pieces > 1 AND ({" + ".join(kinds)} > amount_minor OR has_refund) AND {by_money} AS is_retimed
+FROM (SELECT *, {", ".join(fills)}, {room} AS room, {recorded} AS recorded FROM {joined})"""
 
 
 def retimed_sql(at: CutOffs) -> str:

@@ -124,18 +124,24 @@ def bucket_sql(overdue_days: str) -> str:
     return f"CASE {cases} ELSE '{last.name}' END"
 
 
+_BY_BUCKET = {
+    column: f"sum(open_minor) FILTER (WHERE bucket = '{bucket.name}')"
+    for bucket, column in zip(BUCKETS, bucket_columns(), strict=True)
+}
 _SUMS = {
     "open_minor": "sum(open_minor)",
     "overdue_minor": "sum(open_minor) FILTER (WHERE days_overdue > 0)",
-    **{
-        column: f"sum(open_minor) FILTER (WHERE bucket = '{bucket.name}')"
-        for bucket, column in zip(BUCKETS, bucket_columns(), strict=True)
-    },
+    **_BY_BUCKET,
     "disputed_open_minor": "sum(open_minor) FILTER (WHERE disputed)",
     "oldest_overdue_days": "max(days_overdue)",
-    "open_items": "count(*) FILTER (WHERE open_minor > 0)",
+    "open_items": "count(*)",
 }
-"""What is summed up over items."""
+"""What is summed up over open items."""
+
+
+def sums_by_bucket() -> str:
+    """SQL for the open amount of each bucket over items."""
+    return ", ".join(f"{sql} AS {column}" for column, sql in _BY_BUCKET.items())
 
 
 def items_sql(books: Books) -> str:
@@ -152,20 +158,18 @@ FROM (SELECT *, date_diff('day', due_day, {at.day}) AS age FROM ({_filled_sql(bo
 
 def _filled_sql(books: Books) -> str:
     """SQL for the booked invoices with what free money changed."""
-    booked, key = books.table("booked"), books.at.key
+    key = books.at.key
     columns = f"{key}invoice_id, b.customer_id, issued_at, due_at, due_day, disputed, amount_minor"
-    if books.is_plain:
-        changed = ", ".join(f"b.{name}" for name in ("credited", "paid", "written_off", "rest"))
-        join, closed = "", "coalesce(r.closed_at, b.closed_at)"
-    else:
-        changed = ", ".join(
-            f"b.{name} + coalesce(c.{name}, 0) AS {name}" for name in ("credited", "paid", "written_off", "rest")
-        )
-        join = f" LEFT JOIN {books.table('changes')} c USING ({key}invoice_id)"
-        closed = "greatest(coalesce(r.closed_at, b.closed_at), c.closed_at)"
-    return f"""
-SELECT {columns}, {changed}, {closed} AS closed_at
-FROM {booked} b{join} LEFT JOIN {books.table("retimed")} r USING ({key}invoice_id)"""
+    amounts, closed, join = ("credited", "paid", "written_off", "rest"), "b.closed_at", ""
+    changed = ", ".join(f"b.{name}" for name in amounts)
+    if books.is_retimed:
+        join = f" LEFT JOIN {books.table('retimed')} r USING ({key}invoice_id)"
+        closed = "coalesce(r.closed_at, b.closed_at)"
+    if not books.is_plain:
+        join += f" LEFT JOIN {books.table('changes')} c USING ({key}invoice_id)"
+        closed = f"greatest({closed}, c.closed_at)"
+        changed = ", ".join(f"b.{name} + coalesce(c.{name}, 0) AS {name}" for name in amounts)
+    return f"SELECT {columns}, {changed}, {closed} AS closed_at FROM ({books.booked_sql()}) b{join}"
 
 
 def _customers_sql(ledger: Ledger) -> str:
@@ -176,7 +180,9 @@ SELECT customer_id, open_minor - unapplied_minor AS balance_minor, * EXCLUDE (cu
        greatest(0, open_minor - unapplied_minor) / nullif({MINOR_PER_CURRENCY} * credit_limit, 0) AS credit_used_share
 FROM (
   SELECT customer_id, {filled}, coalesce(unapplied, 0) AS unapplied_minor
-  FROM (SELECT customer_id, {sums} FROM ({ledger.items_sql()}) GROUP BY customer_id)
+  FROM (SELECT DISTINCT customer_id FROM {ledger.books.table("joined")})
+  LEFT JOIN (SELECT customer_id, {sums} FROM ({ledger.items_sql()}) WHERE open_minor > 0 GROUP BY customer_id)
+  USING (customer_id)
   FULL JOIN {ledger.books.table("unapplied")} USING (customer_id)
 ) LEFT JOIN ({_limits_sql(ledger)}) USING (customer_id)"""
 

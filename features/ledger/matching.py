@@ -1,12 +1,12 @@
 """The steps from known facts to matched books: by reference first, and oldest first only where money is left for it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from features.errors import FactsError
-from features.ledger.by_reference import FILLS, booked_sql, named_sql, retimed_sql
+from features.ledger.by_reference import FILLS, booked_sql, joined_sql, named_sql, retimed_sql
 from features.ledger.kinds import kinds_in
 from features.ledger.known import CutOffs, invoices_sql, money_sql
 from features.ledger.oldest_first import covered_sql, free_sql, pools_sql, reopened_sql, unapplied_sql
@@ -23,9 +23,9 @@ _NOTHING_PAID = Text(
     "没有任何数据说明发票何时付款，所有发票都会一直显示为未结清。请映射 [tables.payments]，或在 [tables.invoices] 中映射 settled_at。",
 )
 
-WORKING_VIEWS = ("named", "money", "known_invoices")
+WORKING_VIEWS = ("named", "money", "known_invoices", "booked")
 WORKING_TABLES = ("pools", "free_money")
-KEPT_TABLES = ("booked", "changes", "retimed", "unapplied")
+KEPT_TABLES = ("joined", "changes", "retimed", "unapplied")
 
 IsPlain = Callable[[duckdb.DuckDBPyConnection, CutOffs, Sequence[str]], bool]
 
@@ -34,16 +34,25 @@ IsPlain = Callable[[duckdb.DuckDBPyConnection, CutOffs, Sequence[str]], bool]
 class Books:
     """Matched books in the facts' connection: names of the kept tables begin with ``name``.
 
-    ``is_plain``: every piece of money found its invoice by reference, so that ``booked`` says all.
+    ``kinds`` of money are there; ``has_records``: settlements may be recorded without money. ``is_plain``: every piece of
+    money found its invoice by reference, so that nothing was left to be changed; ``is_retimed``: some invoices saw more
+    money than they needed.
     """
 
     name: str
     at: CutOffs
-    is_plain: bool
+    kinds: tuple[str, ...]
+    has_records: bool
+    is_plain: bool = True
+    is_retimed: bool = False
 
     def table(self, kept: str) -> str:
         """The name of a kept table."""
         return f"{self.name}_{kept}"
+
+    def booked_sql(self, joined: str | None = None) -> str:
+        """SQL for the invoices with what fills them by reference or record."""
+        return booked_sql(joined or self.table("joined"), self.kinds, self.has_records)
 
 
 def match(facts: Facts, at: CutOffs, is_plain: IsPlain | None = None) -> Books:
@@ -53,27 +62,28 @@ def match(facts: Facts, at: CutOffs, is_plain: IsPlain | None = None) -> Books:
     Raises FactsError: there are no invoices, nothing tells of payment, or of a kind of payment nobody knows.
     """
     refuse_unpaid(facts)
-    connection, name = facts.connection, _name(at)
+    connection = facts.connection
     invoices, payments = facts.columns["invoices"], facts.columns.get("payments")
-    kinds = kinds_in(connection) if payments is not None and "kind" in payments else {}
-    meant = {"payment", *kinds.values()}
-    fills = [kind for kind, _ in FILLS if kind in meant]
-    books = Books(name, at, True)
+    meant = kinds_in(connection) if payments is not None and "kind" in payments else {}
+    kinds = tuple(kind for kind, _ in FILLS if kind in {"payment", *meant.values()})
+    books = Books(_name(at), at, kinds, "settled_at" in invoices)
     forget(connection, books)
     try:
         _view(connection, "known_invoices", invoices_sql(at, invoices))
-        _view(connection, "money", money_sql(at, payments, kinds))
-        _view(connection, "named", named_sql(at, fills, "settled_at" in invoices))
-        _table(connection, "booked", booked_sql(at, fills))
-        plain = (is_plain or suffices)(connection, at, fills)
+        _view(connection, "money", money_sql(at, payments, meant))
+        _view(connection, "named", named_sql(at, kinds, books.has_records))
+        _table(connection, "joined", joined_sql(at, kinds, books.has_records))
+        _view(connection, "booked", books.booked_sql("joined"))
+        plain = (is_plain or suffices)(connection, at, kinds)
         _table(connection, "retimed", retimed_sql(at))
         if plain:
             _no_free_money(connection, at)
         else:
-            _table(connection, "free_money", free_sql(at, fills))
+            _table(connection, "free_money", free_sql(at, kinds))
             _table(connection, "pools", pools_sql(at))
             _table(connection, "changes", f"{covered_sql(at)} UNION ALL {reopened_sql(at)}")
             _table(connection, "unapplied", unapplied_sql(at))
+        retimed = connection.execute("SELECT 1 FROM retimed LIMIT 1").fetchall() != []
         for kept in KEPT_TABLES:
             connection.execute(f"ALTER TABLE temp.{kept} RENAME TO {books.table(kept)}")
     finally:
@@ -81,7 +91,7 @@ def match(facts: Facts, at: CutOffs, is_plain: IsPlain | None = None) -> Books:
             connection.execute(f"DROP VIEW IF EXISTS temp.{view}")
         for table in (*WORKING_TABLES, *KEPT_TABLES):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    return Books(name, at, plain)
+    return replace(books, is_plain=plain, is_retimed=retimed)
 
 
 def refuse_unpaid(facts: Facts) -> None:

@@ -25,7 +25,7 @@ from tests.benchmarks.tools.measure import Figures, cpu_seconds, floor, opened, 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_OF_FLOOR = 2.5
 MOST_MEGABYTES = 4_000.0
-MEMORY_LIMIT = "2500MB"
+MEMORY_LIMIT = "3GB"
 PER_CUSTOMER = {"orders": 22, "invoices": 12, "payments": 11}
 ROOT = Path(__file__).resolve().parents[2]
 
