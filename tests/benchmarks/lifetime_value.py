@@ -35,6 +35,8 @@ CUT_OFFS = (date(2025, 7, 1), date(2025, 1, 1))
 HORIZONS_DAYS = (90, 180, 365)
 LEAST_HELD, MOST_HELD = 0.87, 0.93
 LEAST_HELD_IN_A_GROUP, MOST_HELD_IN_A_GROUP = 0.85, 0.95
+LEAST_CUSTOMERS = 200
+"""Groups of fewer customers are shown, and held to nothing."""
 GROUPS = (0.0, 0.5, 2.0, 5.0, 10.0, 20.0, np.inf)
 """Expected purchases at which a group of customers begins."""
 COLUMNS = {"purchases": "expected_purchases", "revenue": "expected_revenue", "lifetime value": "lifetime_value"}
@@ -92,7 +94,7 @@ def coverage(frames: list[pd.DataFrame], horizon_days: int) -> list[Result]:
             rows = group == number
             name = f"{what}, {low:g} to {high:g} expected ({rows.sum()} customers)"
             share = float(held[rows].mean())
-            if number == 0:
+            if number == 0 or rows.sum() < LEAST_CUSTOMERS:
                 results.append(Result(name, share, "share"))
             else:
                 results += [
@@ -103,10 +105,15 @@ def coverage(frames: list[pd.DataFrame], horizon_days: int) -> list[Result]:
         results += [
             Result(f"{what}, everybody", float(held.mean()), "share"),
             at_most(
-                f"trading, {horizon_days} days: error of {measure} over that of the own rate", ours / own, "times", 1.0
+                f"trading, {horizon_days} days: error of {measure} over that of the own rate",
+                float(ours / own),
+                "times",
+                1.0,
             ),
             Result(
-                f"trading, {horizon_days} days: total error of {measure}", frame[column].sum() / came.sum() - 1, "share"
+                f"trading, {horizon_days} days: total error of {measure}",
+                float(frame[column].sum() / came.sum()) - 1,
+                "share",
             ),
         ]
     nothing = (frame["came purchases"] == 0)[group == 0]

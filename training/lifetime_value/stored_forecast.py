@@ -16,7 +16,7 @@ ON_TOP: dict[str, type[AmountFollowed[Any]] | type[Residual[Any]]] = {
     AmountFollowed.kind: AmountFollowed,
     Residual.kind: Residual,
 }
-NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD"}
+NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "mbg_cnbd_2": "MBG/CNBD-2", "pareto_nbd": "Pareto/NBD"}
 """What the literature calls the purchase models."""
 TITLES: dict[str, Text] = {
     "": Text("{model}", "{model} 模型"),

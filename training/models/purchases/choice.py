@@ -19,6 +19,7 @@ from training.models.purchases.amount_followed import AmountFollowed
 from training.models.purchases.bg_nbd import BgNbd
 from training.models.purchases.followed import Followed, Outcome
 from training.models.purchases.history import checked_horizon
+from training.models.purchases.mbg_cnbd import MbgCnbd2
 from training.models.purchases.mbg_nbd import MbgNbd
 from training.models.purchases.model import PurchaseModel
 from training.models.purchases.naive import NobodyReturns, OwnRate
@@ -28,9 +29,10 @@ from training.models.purchases.residual import Residual
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Kind = type[BgNbd] | type[MbgNbd] | type[ParetoNbd]
+Fitted = BgNbd | MbgNbd | ParetoNbd | MbgCnbd2
+Kind = type[BgNbd] | type[MbgNbd] | type[ParetoNbd] | type[MbgCnbd2]
 
-KINDS: tuple[Kind, ...] = (BgNbd, MbgNbd, ParetoNbd)
+KINDS: tuple[Kind, ...] = (BgNbd, MbgNbd, ParetoNbd, MbgCnbd2)
 
 EARLIER = (0.5,)
 """Shares of the known time at which a model is asked what it would have said, to follow what came."""
@@ -59,9 +61,9 @@ class Fits:
 
     def __init__(self, days: PurchaseDays) -> None:
         self.days = days
-        self._models: dict[tuple[Kind, float], BgNbd | MbgNbd | ParetoNbd] = {}
+        self._models: dict[tuple[Kind, float], Fitted] = {}
 
-    def model(self, kind: Kind, last_day: float) -> BgNbd | MbgNbd | ParetoNbd:
+    def model(self, kind: Kind, last_day: float) -> Fitted:
         """The model as fitted on what is known at the end of a day. Raises NotEnoughDataError: nobody had come back."""
         if (kind, last_day) not in self._models:
             self._models[kind, last_day] = kind.fit(self.days.known(last_day).history).model
