@@ -19,7 +19,7 @@ _BESIDE = Text(
     "How often customers buy is foretold by {model}, chosen on the last {days:.0f} days: there its forecasts were off by"
     " {ours:.2f} purchase days a customer on average, each customer's own rate so far by {own:.2f}, and 'nobody comes back' by"
     " {nobody:.2f}. All purchases together were {said}.",
-    "预测购买次数的模型为 {model}，根据最近 {days:.0f} 天选出：其预测平均每位客户偏差 {ours:.2f} 个购买日，"
+    "预测购买次数采用{model}，根据最近 {days:.0f} 天选出：其预测平均每位客户偏差 {ours:.2f} 个购买日，"
     "按各客户以往频率推算的偏差为 {own:.2f}，假设无人再来的偏差为 {nobody:.2f}。总购买次数{said}。",
 )
 _TOO_MANY = Text("said {share:.1%} too high", "高估 {share:.1%}")

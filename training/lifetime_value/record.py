@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-MOST_CUSTOMERS = 200_000
+MOST_CUSTOMERS = 50_000
 """So many customers are learnt from, drawn by the hash of their ids; outlooks are given to all."""
 BLOCK_ROWS = 200_000
 SMALLEST_AMOUNT_SHARE = 1e-6

@@ -4,33 +4,42 @@ from typing import Any
 
 from features.errors import ModelError
 from features.text import Text
+from training.models.purchases.amount_followed import AmountFollowed
 from training.models.purchases.choice import KINDS, ByHistory
 from training.models.purchases.followed import Followed
 from training.models.purchases.residual import Residual
 
-Stored = ByHistory | Residual[Any]
+Stored = ByHistory | AmountFollowed[Any] | Residual[Any]
 
 MODELS = {kind.kind: kind for kind in KINDS}
-TITLES: dict[str, Text] = {
-    "bg_nbd": Text("BG/NBD", "BG/NBD"),
-    "mbg_nbd": Text("MBG/NBD", "MBG/NBD"),
-    "pareto_nbd": Text("Pareto/NBD", "Pareto/NBD"),
+ON_TOP: dict[str, type[AmountFollowed[Any]] | type[Residual[Any]]] = {
+    AmountFollowed.kind: AmountFollowed,
+    Residual.kind: Residual,
 }
-_FOLLOWED = Text("{model}, corrected by what came of its earlier forecasts", "{model}（按以往预测的结果校正）")
-_RESIDUAL = Text("{model} with boosted trees on top", "{model} 加提升树")
+NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "mbg_cnbd_2": "MBG/CNBD-2", "pareto_nbd": "Pareto/NBD"}
+"""What the literature calls the purchase models."""
+TITLES: dict[str, Text] = {
+    "": Text("{model}", "{model} 模型"),
+    "_followed": Text(
+        "{model}, corrected by what came of its earlier forecasts", "按以往预测的结果校正的 {model} 模型"
+    ),
+    "_amounts": Text(
+        "{model}, corrected by what came of its earlier forecasts and by amounts",
+        "按以往预测的结果和购买金额校正的 {model} 模型",
+    ),
+    "_residual": Text("{model} with boosted trees on top", "叠加提升树的 {model} 模型"),
+}
 
 
 def title_of(name: str) -> Text:
     """What people call the candidate of this name."""
-    for ending, text in (("_followed", _FOLLOWED), ("_residual", _RESIDUAL)):
-        if name.endswith(ending):
-            return text.format(model=TITLES[name.removesuffix(ending)])
-    return TITLES[name]
+    kind = next(kind for kind in sorted(NAMES, key=len, reverse=True) if name.startswith(kind))
+    return TITLES[name.removeprefix(kind)].format(model=NAMES[kind])
 
 
 def forecast_to_json(forecast: Stored) -> dict[str, Any]:
     """The forecast as a dict that JSON can hold."""
-    if isinstance(forecast, Residual):
+    if not isinstance(forecast, ByHistory):
         return {"model": forecast.model.to_json(), "on_top": forecast.to_json()}
     model: Any = forecast.model
     if isinstance(model, Followed):
@@ -41,7 +50,7 @@ def forecast_to_json(forecast: Stored) -> dict[str, Any]:
 def forecast_from_json(stored: dict[str, Any]) -> Stored:
     """The forecast from what `forecast_to_json` gave. Raises ModelError: a kind is not known, or a parameter not sound."""
     kind, on_top = stored["model"].get("kind"), stored.get("on_top")
-    if kind not in MODELS or (on_top and on_top.get("kind") not in (Followed.kind, Residual.kind)):
+    if kind not in MODELS or (on_top and on_top.get("kind") not in (Followed.kind, *ON_TOP)):
         raise ModelError(
             Text(
                 "A stored forecast of purchases is of kind '{kind}'; expected one of {known}. Train again.",
@@ -55,4 +64,4 @@ def forecast_from_json(stored: dict[str, Any]) -> Stored:
         return ByHistory(model)
     if on_top["kind"] == Followed.kind:
         return ByHistory(Followed.from_json(on_top, model))
-    return Residual.from_json(on_top, model)
+    return ON_TOP[on_top["kind"]].from_json(on_top, model)

@@ -15,9 +15,11 @@ from sklearn.metrics import roc_auc_score
 
 from features.errors import NotEnoughDataError
 from features.text import Text
+from training.models.purchases.amount_followed import AmountFollowed
 from training.models.purchases.bg_nbd import BgNbd
 from training.models.purchases.followed import Followed, Outcome
 from training.models.purchases.history import checked_horizon
+from training.models.purchases.mbg_cnbd import MbgCnbd2
 from training.models.purchases.mbg_nbd import MbgNbd
 from training.models.purchases.model import PurchaseModel
 from training.models.purchases.naive import NobodyReturns, OwnRate
@@ -27,9 +29,10 @@ from training.models.purchases.residual import Residual
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Kind = type[BgNbd] | type[MbgNbd] | type[ParetoNbd]
+Fitted = BgNbd | MbgNbd | ParetoNbd | MbgCnbd2
+Kind = type[BgNbd] | type[MbgNbd] | type[ParetoNbd] | type[MbgCnbd2]
 
-KINDS: tuple[Kind, ...] = (BgNbd, MbgNbd, ParetoNbd)
+KINDS: tuple[Kind, ...] = (BgNbd, MbgNbd, ParetoNbd, MbgCnbd2)
 
 EARLIER = (0.5,)
 """Shares of the known time at which a model is asked what it would have said, to follow what came."""
@@ -58,9 +61,9 @@ class Fits:
 
     def __init__(self, days: PurchaseDays) -> None:
         self.days = days
-        self._models: dict[tuple[Kind, float], BgNbd | MbgNbd | ParetoNbd] = {}
+        self._models: dict[tuple[Kind, float], Fitted] = {}
 
-    def model(self, kind: Kind, last_day: float) -> BgNbd | MbgNbd | ParetoNbd:
+    def model(self, kind: Kind, last_day: float) -> Fitted:
         """The model as fitted on what is known at the end of a day. Raises NotEnoughDataError: nobody had come back."""
         if (kind, last_day) not in self._models:
             self._models[kind, last_day] = kind.fit(self.days.known(last_day).history).model
@@ -127,6 +130,11 @@ def _followed(kind: Kind, fits: Fits, last_day: float, seed: int) -> ByHistory:
     return ByHistory(Followed.fit(fits.model(kind, last_day), outcomes))
 
 
+def _amount_followed(kind: Kind, fits: Fits, last_day: float, seed: int) -> AmountFollowed[PurchaseModel]:
+    model: PurchaseModel = fits.model(kind, last_day)
+    return AmountFollowed.fit(model, _past(kind, fits, last_day, EARLIER), fits.days.known(last_day))
+
+
 def _residual(kind: Kind, fits: Fits, last_day: float, seed: int) -> Residual[PurchaseModel]:
     model: PurchaseModel = fits.model(kind, last_day)
     past = _past(kind, fits, last_day, EARLIER_FOR_TREES)
@@ -146,8 +154,9 @@ NAIVE: dict[str, Candidate] = {
 }
 MODELS: dict[str, Candidate] = {kind.kind: partial(_plain, kind) for kind in KINDS}
 FOLLOWED: dict[str, Candidate] = {f"{kind.kind}_followed": partial(_followed, kind) for kind in KINDS}
+AMOUNTS: dict[str, Candidate] = {f"{kind.kind}_amounts": partial(_amount_followed, kind) for kind in KINDS}
 LEARNT: dict[str, Candidate] = {f"{kind.kind}_residual": partial(_residual, kind) for kind in KINDS}
-CANDIDATES = {**NAIVE, **MODELS, **FOLLOWED, **LEARNT}
+CANDIDATES = {**NAIVE, **MODELS, **FOLLOWED, **AMOUNTS, **LEARNT}
 
 
 def choose(fits: Fits, last_day: float, horizon_days: float, among: Indices | None = None, seed: int = 0) -> Choice:
@@ -156,8 +165,8 @@ def choose(fits: Fits, last_day: float, horizon_days: float, among: Indices | No
     That part is one horizon long, or a third of the known time where the horizon is longer. ``among``: the customers
     whose forecasts count, all of them when none are named. Nothing after ``last_day`` is looked at.
 
-    As the level is followed anyway, the model is chosen that ranks best who buys again. It follows where that lessens
-    the Poisson deviance, and trees are set on it where that is less beyond chance. Naive forecasts are never chosen.
+    As the level is followed anyway, the model is chosen that ranks best who buys again. It follows, with or
+    without amounts, where that lessens the Poisson deviance, and trees are set on it where that is less beyond chance. Naive forecasts are never chosen.
     Raises NotEnoughDataError: nobody bought before the part that is judged, or nothing was bought again in it.
     """
     days = fits.days
@@ -181,13 +190,13 @@ def choose(fits: Fits, last_day: float, horizon_days: float, among: Indices | No
     def said(name: str) -> Floats:
         return CANDIDATES[name](fits, start, seed).expected_purchases(known, judged_days)[rows]
 
-    expected = {name: said(name) for name in (*NAIVE, *MODELS, *FOLLOWED)}
+    expected = {name: said(name) for name in (*NAIVE, *MODELS, *FOLLOWED, *AMOUNTS)}
     base = max(MODELS, key=lambda name: errors_of(expected[name], came).auc)
     trees = f"{base}_residual"
     with suppress(NotEnoughDataError):
         expected[trees] = said(trees)
     errors = {name: errors_of(what, came) for name, what in expected.items()}
-    chosen = min((base, f"{base}_followed"), key=lambda name: errors[name].deviance)
+    chosen = min((base, f"{base}_followed", f"{base}_amounts"), key=lambda name: errors[name].deviance)
     if trees in expected and _better_beyond_chance(expected[trees], expected[chosen], came):
         chosen = trees
     return Choice(chosen, CANDIDATES[chosen](fits, last_day, seed), errors, judged_days)

@@ -51,7 +51,7 @@ class Followed(Generic[M]):
 
         The model stays as it is without outcomes, where nothing came, or where its forecasts do not differ.
         """
-        level, slope = _regression(outcomes)
+        level, slope = poisson_regression(outcomes)
         return cls(model, step * level, 1 + step * (slope - 1))
 
     def probability_alive(self, history: PurchaseHistory) -> Floats:
@@ -98,24 +98,30 @@ def _change(expected: Floats, horizon: float, level: float, slope: float) -> Flo
     return np.asarray(np.exp(level + (slope - 1) * np.log(per_day)))
 
 
-def _regression(outcomes: Sequence[Outcome]) -> tuple[float, float]:
-    """Level and slope of the logarithm of what came per day on that of what was expected, by Newton's method."""
+def poisson_regression(outcomes: Sequence[Outcome], inputs: Sequence[Floats] | None = None) -> tuple[float, ...]:
+    """Level, slope and weights of the logarithm of what came per day on that of what was expected, by Newton's method.
+
+    ``inputs``: for each outcome one more number for each customer, shape (customers,), whose weight is the third that is
+    given. Without outcomes, where nothing came, or where something does not differ: 0, 1 and 0.
+    """
+    nothing = (0.0, 1.0) if inputs is None else (0.0, 1.0, 0.0)
     if not outcomes:
-        return 0.0, 1.0
+        return nothing
     expected, came, days = (
         np.concatenate(column)
         for column in zip(*((o.expected, o.came, np.full(len(o.came), o.horizon_days)) for o in outcomes), strict=True)
     )
     at = np.log(np.maximum(expected / days, LEAST_PER_DAY))
-    if not came.any() or np.ptp(at) == 0:
-        return 0.0, 1.0
-    centre = float(at @ expected / expected.sum())
-    design = np.stack([np.ones(len(at)), at - centre], axis=1)
-    found = np.array([centre, 1.0])
+    centre = float(at @ expected / expected.sum()) if expected.any() else 0.0
+    columns = [at - centre, *([] if inputs is None else [np.concatenate(inputs)])]
+    if not came.any() or any(np.ptp(column) == 0 for column in columns):
+        return nothing
+    design = np.stack([np.ones(len(at)), *columns], axis=1)
+    found = np.array([centre, *nothing[1:]])
     for _ in range(NEWTON_STEPS):
         mean = days * np.exp(design @ found)
         step = np.linalg.solve((design * mean[:, None]).T @ design, design.T @ (came - mean))
         found = found + np.clip(step, -1, 1)
         if np.abs(step).max() < ARRIVED:
             break
-    return float(found[0] - found[1] * centre), float(found[1])
+    return float(found[0] - found[1] * centre), *(float(weight) for weight in found[1:])

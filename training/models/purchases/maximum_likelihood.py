@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from features.errors import ModelError, NotEnoughDataError
 from features.text import Text
@@ -74,6 +75,18 @@ def maximise(
     evenly; a fine one then climbs that of all groups from the best peak.
     Raises NotEnoughDataError: the fine search does not arrive.
     """
+    with threadpool_limits(
+        1
+    ):  # steps in three or four dimensions are no work for two threads, which wait for each other
+        return _maximum(likelihood_of, customers, starts, rough_groups)
+
+
+def _maximum(
+    likelihood_of: Callable[[Indices], Likelihood],
+    customers: Floats,
+    starts: Sequence[Sequence[float]],
+    rough_groups: int,
+) -> Maximum:
     everybody = np.arange(len(customers))
     rows = everybody
     if len(customers) > rough_groups:
