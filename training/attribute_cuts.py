@@ -6,6 +6,7 @@ by those that are usual for the attribute, or by equal parts of the customers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import ModelError, nearest
+from features.readers import quoted
+from features.sources import Facts
 from features.text import Text
 from training.evaluation.groups import REST, UNKNOWN
 from training.migration import SCALES
@@ -71,6 +74,34 @@ NAMED: dict[str, Text] = {
     "high": Text("high", "高"),
 }
 """Values with a title in both languages: segments, tiers, stages and bands of risk."""
+
+
+COLUMNS = frozenset(
+    {"spend_365d", "overdue_balance", "open_balance"}.union(*(set(cut.columns) for cut in BANDED.values()))
+    - {"churn_probability"}
+)
+"""The features that cuts are made by, or that are told of each group."""
+
+_TIMES = ("acquired_at", "known_at", "valid_from", "valid_to", "name")
+
+
+def attributes_of(facts: Facts, as_of: datetime) -> pd.DataFrame:
+    """What the table of customers says of each as of ``as_of`` (aware): industry, size, region …; index customer_id.
+
+    Without a column where the project gives no such table; those who are only in other tables are missing.
+    """
+    if "customers" not in facts.columns:
+        return pd.DataFrame(index=pd.Index([], name="customer_id"))
+    columns = [column for column, *_ in facts.connection.execute("DESCRIBE customers").fetchall()]
+    kept = [column for column in columns if column not in _TIMES and not column.endswith("_day")]
+    query = f"""
+SELECT {", ".join(quoted(column) for column in kept)} FROM customers
+WHERE coalesce(known_at < $as_of, TRUE) AND coalesce(acquired_at < $as_of, TRUE) AND coalesce(valid_from < $as_of, TRUE)
+  AND NOT coalesce(valid_to < $as_of, FALSE)
+QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY valid_from DESC NULLS LAST, {", ".join(quoted(c) for c in kept)}) = 1"""
+    rows = facts.connection.execute(query, {"as_of": as_of.astimezone(UTC).replace(tzinfo=None)}).df()
+    found: pd.DataFrame = rows.set_index("customer_id").dropna(axis="columns", how="all").sort_index()
+    return found
 
 
 def cut_by(frame: pd.DataFrame, attribute: str, edges: Sequence[float] | None = None) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Who belongs to which group, put together: RFM segment, behavioural group, tier, stage of life, and who moved since."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import pandas as pd
 
@@ -12,22 +12,29 @@ from features.progress import Progress, silent
 from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
+from training.attribute_cuts import COLUMNS as CUT_COLUMNS
+from training.attribute_cuts import attributes_of, cut_by
 from training.dataset import span
-from training.life_cycle import life_cycle
+from training.life_cycle import MEASURED as STAGE_COLUMNS
+from training.life_cycle import life_cycle, stage_reasons
+from training.loyalty import MEASURES as LOYALTY
 from training.loyalty import loyalty
 from training.migration import SCALES, Alarm, Migration, alarming, migrations
+from training.models.clusters.behaviour import TRAITS
+from training.models.clusters.drift import AGAIN
 from training.models.clusters.groups import profile
 from training.models.clusters.model import ClusterModel, fit_clusters
-from training.models.rfm import fit_rfm
-from training.tiers import MEASURES, TierHistory, monthly_looks, move_reason, tier_history, tier_scores
-from training.value_score.industries import industries
-from training.value_score.scorecard import fit_scorecard
+from training.models.clusters.registered import ServingClusters, drift_of
+from training.models.rfm import EVER, FREQUENCY, MONETARY, RECENCY, fit_rfm
+from training.tier_looks import YEAR, looks_of, tiers_at_looks
+from training.tiers import TierHistory, move_reason
 
 SEED = 0
-LOOKS_MONTHS = 36
-"""Tiers follow from these monthly looks, whatever else is asked: today's tier must not hang on what it is compared with."""
-YEAR = timedelta(days=365)
 CUSTOMER = "customer_id"
+MOVED_BY = {RECENCY, FREQUENCY, MONETARY, EVER, *STAGE_COLUMNS}
+"""Features that tell at an earlier date who stood where."""
+NEEDED = MOVED_BY | {*CUT_COLUMNS, *(trait.column for trait in TRAITS), *(measure.column for measure in LOYALTY)}
+"""Features that the groups of today are made of; the catalogue has many more, which cost time."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,12 @@ class GroupReport:
     """The groups of all customers as of an instant, and how they moved since an earlier one.
 
     ``customers``: one row each by customer_id: segment with its three scores, cluster (number of the group that acts alike), tier,
-    tier_move, lifecycle_stage, loyalty_index (0 to 100). ``candidates``: customers whose score asks for another tier, each
-    with the reason in both languages. ``clusters`` and ``profiles`` are None where too few customers are active.
-    ``moves`` since the earlier instant, and ``alarms`` (falls beyond those of the period before), by the name of the scale:
-    they are missing where the facts do not reach back a year before the period.
+    tier_move, lifecycle_stage with stage_reason_en and stage_reason_zh, loyalty_index (0 to 100). ``candidates``: customers whose score asks for another tier, each
+    with the reason in both languages. ``clusters`` and ``profiles`` are None where too few customers are active;
+    ``clusters_version`` is that of the registry, None where they were found for this report alone, and ``clusters_told``
+    says what has changed since they were found. ``moves`` since the earlier instant, and ``alarms`` (falls beyond those of
+    the period before), by the name of the scale: they are missing where the facts do not reach back a year before the
+    period. ``spend``: spend_365d of each customer by its id. ``cuts``: the base by each attribute asked for.
     """
 
     customers: pd.DataFrame
@@ -47,13 +56,26 @@ class GroupReport:
     profiles: pd.DataFrame | None
     moves: dict[str, Migration]
     alarms: dict[str, list[Alarm]]
+    spend: "pd.Series[float]"
+    clusters_version: str | None = None
+    clusters_told: tuple[Text, ...] = ()
+    cuts: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def group_report(facts: Facts, as_of: datetime, earlier: datetime, progress: Progress = silent) -> GroupReport:
+def group_report(
+    facts: Facts,
+    as_of: datetime,
+    earlier: datetime,
+    progress: Progress = silent,
+    registered: ServingClusters | None = None,
+    by: Sequence[str] = (),
+) -> GroupReport:
     """The groups of everybody on file at ``as_of`` (aware), and the moves since ``earlier``, by facts known at each.
 
-    Segments of both instants are cut where those of ``as_of`` are, so that a move is the customer's own.
-    Raises FactsError: the project gives no orders. NotEnoughDataError: nobody bought.
+    Segments of both instants are cut where those of ``as_of`` are, so that a move is the customer's own. Groups that act
+    alike are the ``registered`` ones, unless those know facts of after ``as_of`` or need a column that is missing. ``by``
+    names attributes to cut the base by: see `training.attribute_cuts`.
+    Raises FactsError: the project gives no orders. NotEnoughDataError: nobody bought. ModelError: no such attribute.
     """
     if "orders" not in facts.columns:
         raise FactsError(
@@ -67,28 +89,30 @@ def group_report(facts: Facts, as_of: datetime, earlier: datetime, progress: Pro
     progress(Text("computing features", "计算特征"), 0.1)
     first, _ = span(facts)
     instants = [i for i in (earlier - (as_of - earlier), earlier, as_of) if i == as_of or i - YEAR >= first]
-    table = snapshot(facts, instants).to_pandas()
-    frames = [table[table["as_of"] == instant].set_index(CUSTOMER).sort_index() for instant in instants]
-    now = frames[-1]
+    now = _features(facts, [as_of], NEEDED | set(by))[0]
+    frames = [*_features(facts, instants[:-1], MOVED_BY), now]
     progress(Text("cutting segments", "划分细分"), 0.4)
     rfm = fit_rfm(now.reset_index(), as_of, settings=project.segments)
-    segments = rfm.assign(now)
     progress(Text("looking for groups that act alike", "寻找行为相近的群组"), 0.5)
-    clusters = _clusters(now)
+    clusters, version, told = _clusters(now, as_of, registered)
     behaviour = clusters.assign(now.reset_index()) if clusters else None
     progress(Text("following the tiers", "推算客户等级"), 0.75)
-    history = _tiers(facts, as_of, first)
-    tiers = _tiers_at(history, as_of)
-    customers = segments.assign(
+    looks = looks_of(facts, as_of)
+    seen = [max((look for look in looks if look <= i), default=None) for i in instants]
+    history = tiers_at_looks(facts, as_of, [look for look in seen if look is not None])
+    tiers = _tiers_at(history, looks[-1])
+    stages = life_cycle(now, project.churn)
+    customers = rfm.assign(now).assign(
         cluster=None if behaviour is None else behaviour.to_numpy(),
         tier=tiers["tier"].reindex(now.index),
         tier_move=tiers["move"].reindex(now.index),
-        lifecycle_stage=life_cycle(now, project.churn)["stage"],
+        lifecycle_stage=stages["stage"],
+        **{f"stage_reason_{language}": said for language, said in stage_reasons(stages).items()},
         loyalty_index=loyalty(now)["loyalty_index"],
     )
     dated = {
         "segment": [rfm.assign(frame)["segment"] for frame in frames],
-        "tier": [_tiers_at(history, instant)["tier"] for instant in instants if _was_looked_at(history, instant)],
+        "tier": [_tiers_at(history, look)["tier"] for look in seen if look is not None],
         "stage": [life_cycle(frame, project.churn)["stage"] for frame in frames],
     }
     moves = {name: migrations(SCALES[name], labels) for name, labels in dated.items()}
@@ -104,40 +128,49 @@ def group_report(facts: Facts, as_of: datetime, earlier: datetime, progress: Pro
         profiles,
         {name: found[-1] for name, found in moves.items() if found},
         {name: alarming(found[1], found[0]) for name, found in moves.items() if len(found) == 2},
+        now[MONETARY],
+        version,
+        told,
+        _cuts(facts, as_of, now, customers, by),
     )
 
 
-def _clusters(frame: pd.DataFrame) -> ClusterModel | None:
+def _features(facts: Facts, instants: Sequence[datetime], names: set[str]) -> list[pd.DataFrame]:
+    """The features of those names at each instant, one row a customer by customer_id."""
+    if not instants:
+        return []
+    wanted = [feature for feature in all_features(facts) if feature.name in names]
+    table = snapshot(facts, instants, features=wanted).to_pandas()
+    return [table[table["as_of"] == instant].set_index(CUSTOMER).sort_index() for instant in instants]
+
+
+def _clusters(
+    frame: pd.DataFrame, as_of: datetime, registered: ServingClusters | None
+) -> tuple[ClusterModel | None, str | None, tuple[Text, ...]]:
+    """The groups, their version in the registry, and what has changed since they were found."""
+    if registered is not None and not _knows_after(registered.model, as_of):
+        drift = drift_of(registered.model, frame.reset_index())
+        if drift is not None:
+            return registered.model, registered.version, (*drift.sentences, *([AGAIN] if drift.has_drifted else ()))
     try:
-        return fit_clusters(frame.reset_index(), SEED)
-    except NotEnoughDataError:
-        return None
+        return fit_clusters(frame.reset_index(), SEED), None, ()
+    except NotEnoughDataError as fault:
+        return None, None, (fault.text,)
 
 
-def _tiers(facts: Facts, as_of: datetime, first: datetime) -> TierHistory:
-    """Tiers at monthly looks, from what the project has them by; what a year brings is known a year after the ``first`` fact."""
-    settings, timezone = facts.project.tiers, facts.project.timezone
-    column, _ = MEASURES[settings.by]
-    looks = [look for look in monthly_looks(as_of, LOOKS_MONTHS, timezone) if look == as_of or look - YEAR >= first]
-    if settings.by == "value_score":
-        frame = _with_scores(facts, looks)
-    else:
-        wanted = [f for f in all_features(facts) if f.name in (column, "days_since_first_purchase")]
-        frame = snapshot(facts, looks, features=wanted).to_pandas()
-    return tier_history(tier_scores(frame, settings), settings, timezone)
+def _knows_after(model: ClusterModel, as_of: datetime) -> bool:
+    return model.as_of is None or datetime.fromisoformat(model.as_of) > as_of
 
 
-def _with_scores(facts: Facts, looks: Sequence[datetime]) -> pd.DataFrame:
-    """Value scores at each look, by the scorecard of the last one."""
-    frame = snapshot(facts, list(looks)).to_pandas()
-    card = fit_scorecard(frame[frame["as_of"] == looks[-1]].set_index(CUSTOMER), facts.project.value.score)
-    scores = card.score(frame.set_index(CUSTOMER), industries(facts, looks[-1]))
-    scored: pd.DataFrame = frame.assign(value_score=scores["value_score"].to_numpy())
-    return scored
-
-
-def _was_looked_at(history: TierHistory, instant: datetime) -> bool:
-    return bool((history.rows["as_of"] <= instant).any())
+def _cuts(
+    facts: Facts, as_of: datetime, now: pd.DataFrame, customers: pd.DataFrame, by: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    if not by:
+        return {}
+    frame = now.join(attributes_of(facts, as_of).reindex(now.index).drop(columns=list(now.columns), errors="ignore"))
+    told = customers.drop(columns=[column for column in customers if column in now])
+    frame = frame.drop(columns=[column for column in told if column in frame]).join(told)
+    return {attribute: cut_by(frame, attribute) for attribute in by}
 
 
 def _tiers_at(history: TierHistory, instant: datetime) -> pd.DataFrame:

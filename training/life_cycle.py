@@ -7,13 +7,15 @@ customer's own habit where it has one, and from what leaving means for the compa
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 
+import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from features.project import ChurnSettings
-from features.text import Text
+from features.text import LANGUAGES, Language, Text
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -168,6 +170,21 @@ RULES: tuple[Rule, ...] = (
     ),
 )  # fmt: skip
 
+MEASURED = (
+    *(
+        "purchase_days_total",
+        "gap_mean_days",
+        "days_since_first_purchase",
+        "gap_longest_days",
+        "bought_180d",
+        "bought_365d",
+    ),
+    *("contract_amount", "contract_amount_change_365d", "contract_running_days", "days_since_last_purchase"),
+    *("purchase_days_180d", "contracts_running", "contracts_ended_365d", "plans_365d", "invoices_365d"),
+    *("inquiries_90d", "contacts_365d", "complaints_365d"),
+)
+"""The features that the rules' measures come from."""
+
 BY_NAME: dict[str, Rule] = {rule.name: rule for rule in RULES}
 
 
@@ -190,6 +207,30 @@ def life_cycle(frame: pd.DataFrame, churn: ChurnSettings) -> pd.DataFrame:
 def stage_reason(row: Mapping[Hashable, object]) -> Text:
     """Why a customer is at its stage, as a sentence; ``row`` is one of `life_cycle`."""
     return BY_NAME[str(row["rule"])].reason.format(**{str(name): value for name, value in row.items()})
+
+
+def stage_reasons(table: pd.DataFrame) -> dict[Language, NDArray[np.object_]]:
+    """What `stage_reason` says of each row of `life_cycle`, by language, for many customers at once."""
+    columns = ", ".join(f"{_sentence(language)} AS {language}" for language in LANGUAGES)
+    with duckdb.connect() as connection:
+        connection.register("staged", table.reset_index(drop=True))
+        said = connection.execute(f"SELECT {columns} FROM staged").df()
+    return {language: said[language].to_numpy(dtype=object) for language in LANGUAGES}
+
+
+def _sentence(language: Language) -> str:
+    """SQL for a rule's reason, filled in with the row's measures; DuckDB's format writes numbers as Python does."""
+    cases = []
+    for rule in RULES:
+        parts = list(Formatter().parse(rule.reason.of(language)))
+        template = "".join(literal + ("" if name is None else f"{{:{spec}}}") for literal, name, spec, _ in parts)
+        names = [name for _, name, _, _ in parts if name]
+        cases.append(f"WHEN '{rule.name}' THEN format({', '.join([_literal(template), *names])})")
+    return f"CASE rule {' '.join(cases)} END"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def measures(frame: pd.DataFrame, churn: ChurnSettings) -> dict[str, Floats]:

@@ -1,5 +1,6 @@
 """``retinue segments``: who belongs to which group, who may change tier and why, and who moved."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.project import Project, load_project
-from features.text import Text
+from features.text import Language, Text
 from features.writing import atomic_file, require_space
 from serving.cli.output import (
     AsOfOption,
@@ -26,13 +27,22 @@ if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait f
     from training.group_report import GroupReport
 
 MOST_SHOWN = 5
+PAGES: dict[Language, str] = {"en": "segments.html", "zh": "segments.zh.html"}
+CUT_COLUMNS = (
+    Text("group", "群组"),
+    Text("customers", "客户数"),
+    Text("share", "占比"),
+    Text("spend of 365 days", "最近 365 天消费额"),
+    Text("share of spend", "消费额占比"),
+    Text("overdue", "逾期金额"),
+)
 
 HELP = Text(
     "Group every customer as of a date: RFM segment, groups that act alike, tier with candidates for promotion and"
     " demotion, stage of life; and who moved since an earlier date.\n\n"
-    "Example: retinue segments --as-of 2026-07-01 --since 2026-01-01 --out segments",
+    "Example: retinue segments --as-of 2026-07-01 --since 2026-01-01 --by industry --out segments",
     "按某日期为全部客户分群：RFM 细分、行为群组、等级及升降级候选、生命周期阶段，以及自较早日期以来的变动。\n\n"
-    "示例：retinue segments --as-of 2026-07-01 --since 2026-01-01 --out segments",
+    "示例：retinue segments --as-of 2026-07-01 --since 2026-01-01 --by industry --out segments",
 )
 
 SinceOption = Annotated[
@@ -53,24 +63,32 @@ OutOption = Annotated[
         "--out",
         help=here(
             Text(
-                "Folder that gets segments.parquet, tier_candidates.parquet, moves.parquet and pictures.",
-                "写入 segments.parquet、tier_candidates.parquet、moves.parquet 与图片的文件夹。",
+                "Folder that gets segments.html, segments.parquet, tier_candidates.parquet, moves.parquet and pictures.",
+                "写入 segments.html、segments.parquet、tier_candidates.parquet、moves.parquet 与图片的文件夹。",
             )
         ),
     ),
 ]
 
-TITLES = {
-    "segment": Text("Segments", "细分"),
-    "tier": Text("Tiers", "客户等级"),
-    "stage": Text("Stages of life", "生命周期阶段"),
-}
-COLUMNS = {"segment": "segment", "tier": "tier", "stage": "lifecycle_stage"}
+ByOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        help=here(
+            Text(
+                "Also cut the base by this: industry, region, size, ownership, relationship_years, overdue_days, a feature or"
+                " an attribute of the customers. Can be repeated.",
+                "同时按此维度划分：industry、region、size、ownership、relationship_years、overdue_days、任一特征或客户属性。可重复给出。",
+            )
+        ),
+    ),
+]
 
 
 def segments(
     as_of: AsOfOption,
     since: SinceOption = None,
+    by: ByOption = None,
     out: OutOption = Path("segments"),
     project: ProjectOption = Path("."),
     quiet: QuietOption = False,
@@ -79,6 +97,7 @@ def segments(
     from features.rejects_files import keep_set_aside
     from features.sources import open_facts
     from training.group_report import group_report
+    from training.models.clusters.registered import serving_clusters
 
     settings = load_project(project)
     instant = read_as_of(as_of, settings)
@@ -88,10 +107,11 @@ def segments(
     require_space(out / "segments.parquet", 1)
     with progress_bar(quiet) as progress:
         with open_facts(settings) as facts:
-            report = group_report(facts, instant, earlier, progress)
+            registered = serving_clusters(settings)
+            report = group_report(facts, instant, earlier, progress, registered, by or ())
             set_aside = keep_set_aside(facts)
         progress(Text("writing", "写入"), 0.95)
-        _write(report, settings, out)
+        _write(report, settings, out, instant, earlier)
     say_set_aside(set_aside)
     heading(
         Text("{company} as of {as_of:%Y-%m-%d}", "{company}，时点 {as_of:%Y-%m-%d}").format(
@@ -112,12 +132,11 @@ def _months_before(instant: datetime, months: int) -> datetime:
 COMMANDS = (("segments", segments, HELP),)
 
 
-def _write(report: "GroupReport", project: Project, out: Path) -> None:
-    """Tables as Parquet; the moves of each scale as pictures in both languages."""
+def _write(report: "GroupReport", project: Project, out: Path, as_of: datetime, since: datetime) -> None:
+    """Tables as Parquet, pictures as PNG, and a page with all of it, in both languages."""
     import pandas as pd
 
-    from training.evaluation.segment_plots import migration_pictures
-    from training.tiers import tier_names
+    from training.group_page import group_page, group_pictures
 
     out.mkdir(parents=True, exist_ok=True)
     frames = {"segments": report.customers, "tier_candidates": report.candidates}
@@ -126,24 +145,26 @@ def _write(report: "GroupReport", project: Project, out: Path) -> None:
         frames["moves"] = pd.concat(tables, ignore_index=True)
     if report.profiles is not None:
         frames["clusters"] = report.profiles
+    frames |= {"by_" + re.sub(r"\W+", "_", attribute): cut for attribute, cut in report.cuts.items()}
     for name, frame in frames.items():
         with atomic_file(out / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
-    for scale, moves in report.moves.items():
-        names = tier_names(project.tiers) if scale == "tier" else None
-        pictures = migration_pictures(moves, TITLES[scale], report.alarms.get(scale, ()), names)
-        for (name, language), picture in pictures.items():
-            with atomic_file(out / f"{scale}_{name}.{language}.png") as temporary:
-                temporary.write_bytes(picture)
+    pictures = group_pictures(report, project)
+    for (name, language), picture in pictures.items():
+        with atomic_file(out / f"{name}.{language}.png") as temporary:
+            temporary.write_bytes(picture)
+    for language, file in PAGES.items():
+        with atomic_file(out / file) as temporary:
+            page = group_page(report, project, as_of, since, pictures, language)
+            temporary.write_text(page, encoding="utf-8")
 
 
 def _print(report: "GroupReport", project: Project) -> None:
-    from training.migration import SCALES
-    from training.tiers import tier_names
+    from training.group_page import ALIKE, CANDIDATES, COUNT, LABELS, TITLES, titles_of
 
     for scale, title in TITLES.items():
-        names = tier_names(project.tiers) if scale == "tier" else SCALES[scale].titles
-        counts = report.customers[COLUMNS[scale]].value_counts()
+        names = titles_of(project, scale)
+        counts = report.customers[LABELS[scale]].value_counts()
         heading(title)
         rows = [(here(names[label]), f"{counts.get(label, 0):,}", _fell(report, scale, label)) for label in names]
         table(
@@ -151,19 +172,58 @@ def _print(report: "GroupReport", project: Project) -> None:
         )
         for alarm in report.alarms.get(scale, [])[:MOST_SHOWN]:
             say(alarm.sentence)
-    if report.clusters is not None and report.profiles is not None:
-        heading(Text("Groups that act alike", "行为群组"))
-        say(report.clusters.chosen.verdict())
-        acting = [
-            (here(report.clusters.name(int(row["group"]))), f"{row['customers']:,}")
-            for row in report.profiles.dropna(subset="group").to_dict("records")
-        ]
-        table((Text("group", "群组"), Text("customers", "客户数")), acting, right=(1,))
-    heading(Text("Candidates for another tier", "等级变动候选"))
-    say(Text("{customers:,} customers.", "{customers:,} 位客户。").format(customers=len(report.candidates)))
+    heading(ALIKE)
+    _print_alike(report)
+    heading(CANDIDATES)
+    say(COUNT.format(customers=len(report.candidates)))
     shown = report.candidates.head(MOST_SHOWN).to_dict("records")
     for row in shown:
         say(f"{row['customer_id']}: {here(Text(row['reason_en'], row['reason_zh']))}")
+    _print_cuts(report)
+
+
+def _print_alike(report: "GroupReport") -> None:
+    """The groups that act alike, whose they are and what has changed since; or why there are none."""
+    if report.clusters is not None and report.profiles is not None:
+        say(report.clusters.chosen.verdict())
+        known = report.clusters_version
+        say(
+            _FOUND_NOW if known is None else _REGISTERED.format(version=known, as_of=(report.clusters.as_of or "")[:10])
+        )
+    for sentence in report.clusters_told:
+        say(sentence)
+    if report.profiles is not None:
+        rows = [
+            (
+                f"{row['group']}",
+                here(Text(row["name_en"], row["name_zh"])),
+                f"{row['customers']:,}",
+                f"{row['share']:.1%}",
+            )
+            for row in report.profiles.dropna(subset="group").to_dict("records")
+        ]
+        columns = (Text("group", "群组"), Text("name", "名称"), Text("customers", "客户数"), Text("share", "占比"))
+        table(columns, rows, right=(0, 2, 3))
+
+
+def _print_cuts(report: "GroupReport") -> None:
+    from training.attribute_cuts import title_of
+    from training.card.blocks import number, percent
+
+    for attribute, cut in report.cuts.items():
+        heading(title_of(attribute))
+        rows = [
+            (
+                here(Text(row["title_en"], row["title_zh"])),
+                f"{row['customers']:,}",
+                percent(row["share"]),
+                number(row["revenue"]),
+                percent(row["revenue_share"]),
+                number(row["overdue"]),
+            )
+            for row in cut.to_dict("records")
+        ]
+        table(CUT_COLUMNS, rows, right=(1, 2, 3, 4, 5))
 
 
 def _fell(report: "GroupReport", scale: str, label: str) -> str:
@@ -175,6 +235,14 @@ def _fell(report: "GroupReport", scale: str, label: str) -> str:
     return f"{int(moves.counts[place][moves.falls()[place]].sum()):,}"
 
 
+_REGISTERED = Text(
+    "They are those of the last training (version {version}, {as_of}), under the same numbers and names.",
+    "沿用最近一次训练的群组（版本 {version}，{as_of}），编号与名称不变。",
+)
+_FOUND_NOW = Text(
+    "They were found for this answer alone; after 'retinue train' they keep their numbers and names.",
+    "这些群组仅为本次查询而划分；运行“retinue train”后，编号与名称将保持不变。",
+)
 _NOT_BEFORE = Text(
     "--since {since:%Y-%m-%d} does not lie before --as-of {as_of:%Y-%m-%d}; give an earlier date.",
     "--since {since:%Y-%m-%d} 不早于 --as-of {as_of:%Y-%m-%d}；请给出更早的日期。",

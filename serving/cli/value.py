@@ -1,14 +1,13 @@
 """``retinue value``: who matters: value score with its breakdown, share of customer, course of spend, retention."""
 
-from collections.abc import Hashable
-from math import isnan
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.project import load_project
-from features.text import LANGUAGES, Text
+from features.project import Project, load_project
+from features.text import LANGUAGES, Language, Text
 from features.writing import atomic_file, require_space
 from serving.cli.output import (
     AsOfOption,
@@ -27,12 +26,13 @@ if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait f
     from training.value_report import ValueReport
 
 MOST_SHOWN = 10
+PAGES: dict[Language, str] = {"en": "value.html", "zh": "value.zh.html"}
 
 HELP = Text(
     "Say what every customer is worth as of a date: value score 0-100 with its breakdown, share of customer with"
-    " cross-sell candidates, whether spend rises or declines and since when, retention by cohort.\n\n"
+    " cross-sell candidates, whether spend rises or declines and since when, with advice, retention by cohort.\n\n"
     "Example: retinue value --as-of 2026-07-01 --out value",
-    "给出每位客户在某日期的价值：0–100 的价值评分及其构成、客户份额与交叉销售候选品类、消费走势及转折时间、各批客户的保持率。\n\n"
+    "给出每位客户在某日期的价值：0–100 的价值评分及其构成、客户份额与交叉销售候选品类、消费走势、转折时间与建议、各批客户的保持率。\n\n"
     "示例：retinue value --as-of 2026-07-01 --out value",
 )
 
@@ -42,8 +42,9 @@ OutOption = Annotated[
         "--out",
         help=here(
             Text(
-                "Folder that gets value.parquet, cross_sell.parquet, retention.parquet and pictures.",
-                "写入 value.parquet、cross_sell.parquet、retention.parquet 与图片的文件夹。",
+                "Folder that gets value.html, value.parquet, cross_sell.parquet, retention.parquet, suppliers.parquet (with"
+                " [tables.supplies]) and pictures.",
+                "写入 value.html、value.parquet、cross_sell.parquet、retention.parquet、suppliers.parquet（需有 [tables.supplies]）与图片的文件夹。",
             )
         ),
     ),
@@ -66,7 +67,7 @@ def value(
             report = value_report(facts, instant, progress)
             set_aside = keep_set_aside(facts)
         progress(Text("writing", "写入"), 0.95)
-        _write(report, out, settings.project.currency)
+        _write(report, settings, out, instant)
     say_set_aside(set_aside)
     heading(
         Text("{company} as of {as_of:%Y-%m-%d}", "{company}，时点 {as_of:%Y-%m-%d}").format(
@@ -80,26 +81,33 @@ def value(
 COMMANDS = (("value", value, HELP),)
 
 
-def _write(report: "ValueReport", out: Path, currency: str) -> None:
-    """Tables as Parquet; the pictures of retention in both languages."""
+def _write(report: "ValueReport", project: Project, out: Path, as_of: datetime) -> None:
+    """Tables as Parquet, pictures as PNG, and a page with all of it, in both languages."""
     from training.retention_figures import retention_pictures
+    from training.value_page import value_page
 
     out.mkdir(parents=True, exist_ok=True)
     frames = {"value": report.customers, "cross_sell": report.share.candidates}
-    pictures = {}
+    pictures: dict[tuple[str, Language], bytes] = {}  # whatever is added here by name and language stands on the page
     if report.curves is not None:
         frames["retention"] = report.curves.cells
-        pictures = retention_pictures(report.curves, currency)
+        pictures |= retention_pictures(report.curves, project.project.currency)
+    if report.suppliers is not None:
+        frames["suppliers"] = report.suppliers.table
     for name, frame in frames.items():
         with atomic_file(out / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
     for (name, language), picture in pictures.items():
         with atomic_file(out / f"{name}.{language}.png") as temporary:
             temporary.write_bytes(picture)
+    for language, file in PAGES.items():
+        with atomic_file(out / file) as temporary:
+            temporary.write_text(value_page(report, project, as_of, pictures, language), encoding="utf-8")
 
 
 def _print(report: "ValueReport") -> None:
     from training.trajectory.states import STATES
+    from training.value_page import HEAD, SUPPLIERS, customer_row, listed, supplier_table
 
     say(report.card.said())
     most = max(report.sensitivity, key=lambda one: 1 - one.top_kept, default=None)
@@ -114,46 +122,14 @@ def _print(report: "ValueReport") -> None:
         Text(*(f"{STATES[state].of(language)} {counts.get(state, 0):,}" for language in LANGUAGES)) for state in STATES
     ]
     unknown = int(report.customers["trajectory"].isna().sum())
-    say(_COURSES.format(courses=_listed(courses), unknown=unknown))
-    table(
-        (
-            Text("customer", "客户"),
-            Text("value score", "价值评分"),
-            Text("mostly for", "主要来自"),
-            Text("share of customer", "客户份额"),
-            Text("course", "走势"),
-        ),
-        [_row(report, row) for row in report.best.head(MOST_SHOWN).to_dict("records")],
-        right=(1, 3),
-    )
-
-
-def _course(state: str) -> Text:
-    from training.trajectory.states import STATES
-
-    return STATES[state]
-
-
-def _row(report: "ValueReport", row: dict[Hashable, Any]) -> tuple[str, ...]:
-    share, course = row["share_of_customer"], row["trajectory"]
-    return (
-        row["customer_id"],
-        f"{row['value_score']:.0f}",
-        _mostly(report, row),
-        "–" if isnan(share) else f"{share:.0%}",
-        here(_course(course)) if isinstance(course, str) else "–",
-    )
-
-
-def _mostly(report: "ValueReport", row: dict[Hashable, Any]) -> str:
-    """The two criteria that bring most points."""
-    points = {c.name: row[f"points_{c.id}"] for c in report.card.criteria}
-    best = sorted((c for c in points if points[c] == points[c]), key=lambda c: -points[c])[:2]
-    return here(_listed([Text(*(f"{c.of(lang)} {points[c]:.0f}" for lang in LANGUAGES)) for c in best]))
-
-
-def _listed(texts: list[Text]) -> Text:
-    return Text(", ".join(t.en for t in texts), "、".join(t.zh for t in texts))
+    say(_COURSES.format(courses=listed(courses), unknown=unknown))
+    rows = [customer_row(report.card, row) for row in report.best.head(MOST_SHOWN).to_dict("records")]
+    table(HEAD, [[here(cell) for cell in row] for row in rows], right=(4, 5))
+    if report.suppliers is not None:
+        heading(SUPPLIERS)
+        say(report.suppliers.card.said())
+        best = supplier_table(report.suppliers, MOST_SHOWN)
+        table(best.head, [[here(cell) for cell in row] for row in best.rows], right=(2, 3))
 
 
 _SENSITIVITY = Text(

@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from features.project import load_project
+from features.snapshot import snapshot
+from features.sources import open_facts
 from features.text import Language
+from training.models.clusters.registered import train_clusters
 
 PROJECT = """
 [project]
@@ -54,12 +59,23 @@ def test_value_gives_a_score_with_its_breakdown_and_the_rest_of_what_a_customer_
     sold = pd.read_parquet(out / "cross_sell.parquet")
     assert sold.groupby("customer_id")["rank"].max().max() <= 5
     assert {file.name for file in out.glob("*.png")} >= {"retention.en.png", "cohort_profit.en.png"}
+    rising = values[(values["trajectory"] == "rising") & (values["advice"] != "analyse")]
+    assert set(rising["advice"]) == {"develop"}
+    assert values.loc[values["trajectory"].isna(), "advice"].isna().all()
+    cohorts = pd.read_parquet(out / "retention.parquet")["cohort"].drop_duplicates()
+    assert len(cohorts) == 10  # thirty months are too short for yearly cohorts
+    page = (out / "value.html").read_text(encoding="utf-8")
+    assert f"<td>{best}</td>" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert "src=" not in page.replace('src="data:', "")
+    assert "最有价值的客户" in (out / "value.zh.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_segments_put_every_customer_into_groups_and_say_who_moved(company: Path) -> None:
     out = company.parent / "segments"
-    arguments = ("segments", "--project", company, "--as-of", "2026-07-01", "--out", out, "--quiet")
+    by = ("--by", "industry", "--by", "relationship_years")
+    arguments = ("segments", "--project", company, "--as-of", "2026-07-01", *by, "--out", out, "--quiet")
     done = retinue(*arguments, language="zh")
     assert done.returncode == 0, done.stderr
     assert "生命周期阶段" in done.stdout
@@ -76,6 +92,78 @@ def test_segments_put_every_customer_into_groups_and_say_who_moved(company: Path
     told = pd.read_parquet(out / "tier_candidates.parquet")
     assert told["reason_en"].str.len().gt(20).all()
     assert told["reason_zh"].str.len().gt(10).all()
+    assert groups["stage_reason_zh"].str.len().gt(4).all()
+    assert groups.loc[groups["lifecycle_stage"] == "prospect", "stage_reason_en"].str.contains("never bought").all()
+    industries, years = (pd.read_parquet(out / f"by_{name}.parquet") for name in ("industry", "relationship_years"))
+    for cut in (industries, years):
+        assert cut["customers"].iloc[-1] == 300
+        assert cut["customers"][:-1].sum() == 300
+        assert cut["revenue"][:-1].sum() == pytest.approx(cut["revenue"].iloc[-1])
+    assert "machinery" in industries["title_en"].tolist()
+    assert "合作年限" in done.stdout
+    page = (out / "segments.zh.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 8  # two maps; a matrix and a flow of each of three scales
+    assert "machinery" in page
+    assert "等级变动候选" in page
+
+
+@pytest.mark.slow
+def test_the_groups_of_the_last_training_are_used_and_what_changed_is_told(company: Path) -> None:
+    project = load_project(company)
+    early, late = (datetime(2026, month, 1, tzinfo=project.timezone) for month in (4, 7))
+    with open_facts(project) as facts:
+        frame, now = (snapshot(facts, [day]).to_pandas() for day in (early, late))
+    served = train_clusters(project, frame, 0, early, "abc").served
+    assert served is not None
+    out = company.parent / "registered"
+    done = retinue("segments", "--project", company, "--as-of", "2026-07-01", "--out", out, "--quiet")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "those of the last training (version 1, 2026-04-01), under the same numbers and names" in said
+    assert "The groups are as they were." in said or "Train again to find the groups of today." in said
+    found = pd.read_parquet(out / "segments.parquet").set_index("customer_id")["cluster"]
+    expected = pd.Series(served.model.assign(now).to_numpy(), now["customer_id"])
+    assert found.astype("Int64").equals(expected.reindex(found.index).astype("Int64").rename("cluster"))
+    before = retinue("segments", "--project", company, "--as-of", "2026-03-01", "--out", out, "--quiet")
+    assert "They were found for this answer alone" in before.stdout  # the registered ones know what came later
+
+
+@pytest.mark.slow
+def test_an_attribute_that_nobody_has_is_refused_with_the_nearest_one(company: Path) -> None:
+    out = company.parent / "unknown"
+    done = retinue("segments", "--project", company, "--as-of", "2026-07-01", "--by", "industri", "--out", out, "-q")
+    assert done.returncode == 2
+    assert "Customers have no attribute 'industri'. Did you mean 'industry'?" in " ".join(done.stderr.split())
+    assert not out.exists()
+
+
+def test_where_the_project_gives_supplies_the_suppliers_are_rated_too(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,ordered_at,amount\n" + "".join(f"C{n % 7},2025-{n % 12 + 1:02}-05,{100 + n}\n" for n in range(60))
+    )
+    (tmp_path / "supplies.csv").write_text(
+        "supplier_id,ordered_at,amount,quantity,rejected_quantity,product_id\n"
+        + "".join(
+            f"good,2025-{m:02}-03,100,10,0,P{m % 3}\nbad,2025-{m:02}-09,130,10,4,P{m % 3}\n" for m in range(2, 12)
+        )
+    )
+    tables = "".join(
+        f'[tables.{name}]\npath = "{name}.csv"\n[tables.{name}.columns]\n'
+        + "".join(f'{column} = "{column}"\n' for column in columns)
+        for name, columns in {
+            "orders": ("customer_id", "ordered_at", "amount"),
+            "supplies": ("supplier_id", "ordered_at", "amount", "quantity", "rejected_quantity", "product_id"),
+        }.items()
+    )
+    (tmp_path / "retinue.toml").write_text(PROJECT + tables)
+    out = tmp_path / "out"
+    done = retinue("value", "--project", tmp_path, "--as-of", "2026-01-01", "--out", out, "--quiet")
+    assert done.returncode == 0, done.stderr
+    suppliers = pd.read_parquet(out / "suppliers.parquet")
+    assert suppliers["supplier_id"].tolist() == ["good", "bad"]
+    assert suppliers["purchases_365d"].tolist() == [1000, 1300]
+    assert "\ngood " in done.stdout
+    assert "<td>good</td>" in (out / "value.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,10 @@ from hypothesis import strategies as st
 
 from features.catalogue import BY_NAME
 from features.errors import ModelError
-from training.attribute_cuts import BANDED, MOST_GROUPS, cut_by, title_of
+from features.project import load_project
+from features.sources import open_facts
+from tests.training.companies import PROJECT_TOML, utc
+from training.attribute_cuts import BANDED, MOST_GROUPS, attributes_of, cut_by, title_of
 
 FRAME = pd.DataFrame(
     {
@@ -104,3 +109,20 @@ def test_groups_add_up_to_all(rows: list[tuple[str | None, float]]) -> None:
         parts, everybody = table.iloc[:-1], table.iloc[-1]
         assert parts["customers"].sum() == everybody["customers"] == len(frame)
         assert np.nansum(parts["revenue"]) == pytest.approx(everybody["revenue"], abs=1e-3)
+
+
+def test_attributes_are_those_that_hold_at_the_instant(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("customer_id,ordered_at,amount\nA,2025-01-05,10\nC,2025-02-05,10\n")
+    (tmp_path / "customers.csv").write_text(
+        "customer_id,industry,grade,valid_from,valid_to\n"
+        "A,steel,1,2024-01-01,2025-06-01\nA,retail,2,2025-06-01,\nB,trade,3,2025-09-01,\n"
+    )
+    text = PROJECT_TOML.format(name="X", timezone="UTC", horizon_days=30, active_within_days=60, known_at="")
+    columns = "".join(f'{c} = "{c}"\n' for c in ("customer_id", "industry", "valid_from", "valid_to"))
+    table = f'[tables.customers]\npath = "customers.csv"\n[tables.customers.columns]\n{columns}attributes = ["grade"]\n'
+    (tmp_path / "retinue.toml").write_text(text + table)
+    with open_facts(load_project(tmp_path)) as facts:
+        early, late = attributes_of(facts, utc(2025, 3, 1)), attributes_of(facts, utc(2025, 12, 1))
+    assert early["industry"].to_dict() == {"A": "steel"}
+    assert late["industry"].to_dict() == {"A": "retail", "B": "trade"}
+    assert [str(grade) for grade in late["grade"]] == ["2", "3"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import BY_NAME as FEATURES
 from features.project import ChurnSettings
-from training.life_cycle import RULES, STAGES, life_cycle, measures, stage_reason
+from training.life_cycle import MEASURED, RULES, STAGES, life_cycle, measures, stage_reason, stage_reasons
 
 CHURN = ChurnSettings(horizon_days=90, active_within_days=180)
 BUYER = {
@@ -153,7 +153,26 @@ def test_every_customer_is_at_exactly_one_stage_and_its_reason_can_be_said(rows:
     frame = pd.DataFrame(rows, index=range(len(rows))).astype("float64")
     found = life_cycle(frame, CHURN)
     assert found["stage"].isin(list(STAGES)).all()
-    for row in found.to_dict("records"):
+    at_once = stage_reasons(found)
+    for place, row in enumerate(found.to_dict("records")):
         said = stage_reason(row)
+        assert at_once["en"][place] == said.en
+        assert at_once["zh"][place] == said.zh
         assert "nan" not in said.en
         assert "nan" not in said.zh
+
+
+def test_the_features_that_the_rules_need_are_named() -> None:
+    asked: set[str] = set()
+
+    class Frame(dict[str, float]):
+        def __contains__(self, name: object) -> bool:
+            asked.add(str(name))
+            return False
+
+        def __len__(self) -> int:
+            return 1
+
+    measures(Frame(), CHURN)  # type: ignore[arg-type]
+    assert asked == set(MEASURED)
+    assert asked <= FEATURES.keys()
