@@ -24,7 +24,7 @@ _NAIVE = Text("The cut-off {as_of} has no time zone; give one.", "截止时间 {
 
 @dataclass(frozen=True)
 class Ledger:
-    """Books as of an instant, open for reading as long as the facts are; opened twice, they are the same tables."""
+    """Books as of an instant, open for reading until they are closed or the facts are."""
 
     facts: Facts
     as_of: datetime
