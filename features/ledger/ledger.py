@@ -24,7 +24,7 @@ _NAIVE = Text("The cut-off {as_of} has no time zone; give one.", "截止时间 {
 
 @dataclass(frozen=True)
 class Ledger:
-    """Books as of an instant, open for reading as long as the facts are; opened twice, they are the same tables."""
+    """Books as of an instant, open for reading until they are closed or the facts are."""
 
     facts: Facts
     as_of: datetime
@@ -192,9 +192,12 @@ def _limits_sql(ledger: Ledger) -> str:
     if "credit_limit" not in ledger.facts.columns.get("customers", ()):
         return "SELECT NULL::VARCHAR AS customer_id, NULL::DOUBLE AS credit_limit WHERE FALSE"
     cut_off = ledger.books.at.instant
-    begins = "coalesce(valid_from, TIMESTAMP '0001-01-01 00:00:00')"
+    limit = "max(credit_limit)"
+    if "valid_from" in ledger.facts.columns["customers"]:
+        begins = "coalesce(valid_from, TIMESTAMP '0001-01-01 00:00:00')"
+        limit = f"arg_max(credit_limit, ({begins}, credit_limit))"
     started = " AND ".join(f"coalesce({name} < {cut_off}, TRUE)" for name in ("known_at", "acquired_at", "valid_from"))
     return f"""
-SELECT customer_id, arg_max(credit_limit, (({begins}), credit_limit)) AS credit_limit FROM customers
+SELECT customer_id, {limit} AS credit_limit FROM customers
 WHERE credit_limit IS NOT NULL AND {started} AND NOT coalesce(valid_to < {cut_off}, FALSE)
 GROUP BY customer_id"""

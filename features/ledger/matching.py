@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import duckdb
 
@@ -26,6 +27,8 @@ _NOTHING_PAID = Text(
 WORKING_VIEWS = ("named", "money", "known_invoices", "booked")
 WORKING_TABLES = ("pools", "free_money")
 KEPT_TABLES = ("joined", "changes", "retimed", "unapplied")
+
+_NUMBERS = count(1)
 
 IsPlain = Callable[[duckdb.DuckDBPyConnection, CutOffs, Sequence[str]], bool]
 
@@ -66,8 +69,7 @@ def match(facts: Facts, at: CutOffs, is_plain: IsPlain | None = None) -> Books:
     invoices, payments = facts.columns["invoices"], facts.columns.get("payments")
     meant = kinds_in(connection) if payments is not None and "kind" in payments else {}
     kinds = tuple(kind for kind, _ in FILLS if kind in {"payment", *meant.values()})
-    books = Books(_name(at), at, kinds, "settled_at" in invoices)
-    forget(connection, books)
+    books = Books(f"ledger_{next(_NUMBERS)}", at, kinds, "settled_at" in invoices)
     try:
         _view(connection, "known_invoices", invoices_sql(at, invoices))
         _view(connection, "money", money_sql(at, payments, meant))
@@ -129,11 +131,6 @@ def _no_free_money(connection: duckdb.DuckDBPyConnection, at: CutOffs) -> None:
         f"SELECT {who}, NULL::VARCHAR AS invoice_id, {nothing}, NULL::TIMESTAMP AS closed_at WHERE FALSE",
     )
     _table(connection, "unapplied", f"SELECT {who}, 0::BIGINT AS unapplied, 0::BIGINT AS unbacked WHERE FALSE")
-
-
-def _name(at: CutOffs) -> str:
-    first = at.instants[0]
-    return f"ledger_{len(at.instants)}_{first:%Y%m%dT%H%M%S%f}{first:%z}".replace("+", "p").replace("-", "m")
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> None:

@@ -2,7 +2,9 @@
 
 Books are made up anew at each cut-off from all that is known by then, as an interval overlap of two running sums: a
 customer's open amounts, oldest first, against its free money. So neither the order of rows nor that in which facts
-became known matters. Money that came before an invoice waits for it. Free money is what names no known invoice, what
+became known matters. It is not remembered which invoice money was on in earlier books: an invoice that came later but
+falls due earlier takes it from one that falls due later. What the customer owes is the same either way. Money that came
+before an invoice waits for it. Free money is what names no known invoice, what
 was too much on one, and credit notes among the invoices; refunds lower it, last money first. When they take more than
 there is they reopen what was paid last; what is still left then makes the unapplied money negative.
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from features.errors import AsOfError, FactsError
-from features.ledger import Ledger, open_ledger
+from features.ledger import Ledger, ageing_over_time, customer_measures, open_ledger
 from tests.features.ledger.conftest import OpenBooks
 
 INVOICES = """
@@ -48,6 +48,35 @@ def test_money_without_a_reference_goes_to_the_oldest_open_invoices(books: OpenB
     ledger = books("2025-04-10", invoices=INVOICES, payments=payments)
     assert opened(ledger) == {"i": 0, "j": 3_000, "k": 3_010}
     assert item(ledger, "i")["settled_at"] == datetime(2025, 3, 10)
+
+
+def test_an_invoice_that_falls_due_earlier_takes_free_money_though_it_came_later(books: OpenBooks) -> None:
+    invoices = """
+    invoice_id | customer_id | issued_at  | due_at     | amount
+    long       | acme        | 2025-01-01 | 2025-04-30 | 100
+    short      | acme        | 2025-02-01 | 2025-02-15 | 100
+    """
+    payments = PAYMENTS + "acme | 2025-01-20 | 100 | |"
+    assert opened(books("2025-02-01", invoices=invoices, payments=payments)) == {"long": 0}
+    assert opened(books("2025-02-20", invoices=invoices, payments=payments)) == {"long": 10_000, "short": 0}
+
+
+def test_closing_books_leaves_others_of_the_same_instant_open(books: OpenBooks) -> None:
+    ledger = books("2025-04-10", invoices=INVOICES, payments=PAYMENTS + "acme | 2025-03-05 | 50 | j |")
+    open_ledger(ledger.facts, ledger.as_of).close()
+    assert opened(ledger) == {"i": 10_000, "j": 0, "k": 3_010}
+
+
+def test_closed_books_leave_nothing_behind_in_the_facts(books: OpenBooks) -> None:
+    ledger = books("2025-04-10", invoices=INVOICES, payments=PAYMENTS + "acme | 2025-03-05 | 50 | |")
+    relations = "SELECT table_name FROM information_schema.tables ORDER BY table_name"
+    before = ledger.facts.connection.execute(relations).fetchall()
+    again = open_ledger(ledger.facts, ledger.as_of)
+    customer_measures(again, 30)
+    assert len(ledger.facts.connection.execute(relations).fetchall()) > len(before)
+    again.close()
+    ageing_over_time(ledger.facts, ledger.as_of)
+    assert ledger.facts.connection.execute(relations).fetchall() == before
 
 
 def test_what_exceeds_an_invoice_goes_on_to_the_oldest_open_one(books: OpenBooks) -> None:
