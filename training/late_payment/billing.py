@@ -32,9 +32,7 @@ class Rhythm:
     is_seasonal: bool
 
 
-RHYTHMS = tuple(
-    Rhythm(period, seasonal) for seasonal in (False, True) for period in (*PERIODS_DAYS, MONTH)
-)
+RHYTHMS = tuple(Rhythm(period, seasonal) for seasonal in (False, True) for period in (*PERIODS_DAYS, MONTH))
 
 
 def billed_ahead(billed: Floats, first_day: date, days: int, rhythm: Rhythm) -> Floats:
@@ -53,7 +51,9 @@ def billed_ahead(billed: Floats, first_day: date, days: int, rhythm: Rhythm) -> 
 def choose_rhythm(billed: Floats, first_day: date) -> Rhythm:
     """The rhythm whose forecasts of weeks were nearest over the latest half year, by squared error."""
     known = len(billed)
-    ends = [known - WEEK * back for back in range(AHEAD_WEEKS, BACK_WEEKS + AHEAD_WEEKS) if known - WEEK * back > 2 * WEEK]
+    ends = [
+        known - WEEK * back for back in range(AHEAD_WEEKS, BACK_WEEKS + AHEAD_WEEKS) if known - WEEK * back > 2 * WEEK
+    ]
     if not ends:
         return RHYTHMS[0]
     errors = {rhythm: sum(_squared_error(billed, first_day, end, rhythm) for end in ends) for rhythm in RHYTHMS}
