@@ -48,9 +48,9 @@ def test_a_column_that_is_filled_when_an_invoice_is_late_is_found() -> None:
 
 
 def test_a_rare_mark_is_found_by_those_that_bear_it() -> None:
-    frame, late = rows_at_issue(3)
+    frame, late = rows_at_issue(3, 10_000)
     generator = np.random.default_rng(4)
-    frame["to_the_lawyer"] = late & (generator.random(len(late)) < 0.08)
+    frame["to_the_lawyer"] = late & (generator.random(len(late)) < 0.02)
     [found] = invoice_leakage(frame, late, ["to_the_lawyer"])
     assert found.severity == "failed"
     assert "100% are paid late" in found.what.en
