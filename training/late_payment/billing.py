@@ -5,10 +5,9 @@ the sum of the day one rhythm ago; seasonal-naive forecasts (Hyndman and Athanas
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -32,9 +31,7 @@ class Rhythm:
     is_seasonal: bool
 
 
-RHYTHMS = tuple(
-    Rhythm(period, seasonal) for seasonal in (False, True) for period in (*PERIODS_DAYS, MONTH)
-)
+RHYTHMS = tuple(Rhythm(period, seasonal) for seasonal in (False, True) for period in (*PERIODS_DAYS, MONTH))
 
 
 def billed_ahead(billed: Floats, first_day: date, days: int, rhythm: Rhythm) -> Floats:
@@ -44,16 +41,21 @@ def billed_ahead(billed: Floats, first_day: date, days: int, rhythm: Rhythm) -> 
     """
     known = len(billed)
     place = _places(known, first_day, days, rhythm.period_days)
-    values = np.where(place >= 0, billed[np.maximum(place, 0)], np.nan)
-    seen = (~np.isnan(values)).sum(axis=0)
-    ahead = np.where(seen > 0, np.nansum(values, axis=0) / np.maximum(seen, 1), billed.mean() if known else 0.0)
-    return ahead * _season(billed, days) if rhythm.is_seasonal else ahead
+    if not known:
+        return np.zeros(days)
+    is_seen = place >= 0
+    seen = is_seen.sum(axis=0)
+    summed = np.where(is_seen, billed[np.maximum(place, 0)], 0.0).sum(axis=0)
+    ahead = np.where(seen > 0, summed / np.maximum(seen, 1), billed.mean())
+    return np.asarray(ahead * _season(billed, days) if rhythm.is_seasonal else ahead)
 
 
 def choose_rhythm(billed: Floats, first_day: date) -> Rhythm:
     """The rhythm whose forecasts of weeks were nearest over the latest half year, by squared error."""
     known = len(billed)
-    ends = [known - WEEK * back for back in range(AHEAD_WEEKS, BACK_WEEKS + AHEAD_WEEKS) if known - WEEK * back > 2 * WEEK]
+    ends = [
+        known - WEEK * back for back in range(AHEAD_WEEKS, BACK_WEEKS + AHEAD_WEEKS) if known - WEEK * back > 2 * WEEK
+    ]
     if not ends:
         return RHYTHMS[0]
     errors = {rhythm: sum(_squared_error(billed, first_day, end, rhythm) for end in ends) for rhythm in RHYTHMS}
@@ -75,10 +77,13 @@ def _places(known: int, first_day: date, days: int, period: int) -> NDArray[np.i
     """For each day ahead the positions of the days that it repeats, -1 where there is none; shape (CYCLES, days)."""
     ahead = np.arange(known, known + days)
     if period == MONTH:
-        wanted = pd.DatetimeIndex([pd.Timestamp(first_day + timedelta(days=int(day))) for day in ahead])
-        first = pd.Timestamp(first_day)
-        back = [(wanted - pd.DateOffset(months=n)) for n in range(1, CYCLES + 4)]
-        place = np.array([(one - first).days for one in back], dtype=np.int64)
+        first = np.datetime64(first_day, "D")
+        wanted = first + ahead
+        month = wanted.astype("datetime64[M]")
+        months = month - np.arange(1, CYCLES + 4)[:, None]
+        length = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
+        day = np.minimum(wanted - month.astype("datetime64[D]"), length - np.timedelta64(1, "D"))
+        place = (months.astype("datetime64[D]") + day - first).astype(np.int64)
         return np.where((place < known) & (place >= 0), place, -1)
     first_back = -(-(np.arange(days) + 1) // period)
     place = ahead - period * (first_back + np.arange(CYCLES)[:, None])

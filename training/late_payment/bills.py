@@ -11,9 +11,9 @@ from features.capabilities import missing
 from features.catalogue.payment import SETTLED
 from features.catalogue.relations.invoices import INSTALMENTS, PAID_INVOICES
 from features.errors import ProjectError
-from training.late_payment.instants import utc_literal
 from features.sources import Facts
 from features.text import Text
+from training.late_payment.instants import utc_literal
 
 BILLS = "late_payment_bills"
 """invoice_id, customer_id, known_from, known_day, issued_day, due_day, amount, disputed, settled_from, settled_day.

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from features.sources import Facts
-from training.late_payment.bills import BILLS, RECEIPTS
 from training.late_payment.billing import WEEK, billed_ahead, by_week, choose_rhythm
+from training.late_payment.bills import BILLS, RECEIPTS
 from training.late_payment.curves import PaymentCurves
 from training.late_payment.instants import day_of, utc_literal
 
@@ -24,49 +24,53 @@ PROFILE_DAYS = 365
 SHARE_INSIDE = 0.8
 WEEKS_THAT_DEPEND = 4
 """Errors of neighbouring origins are nearly the same: so many weekly origins tell about as much as one."""
-LEAST_SPREAD = 0.02
+WEEKS_TO_BELIEVE = 8
+"""A bias over so many independent forecasts is half believed."""
+LEAST_SPREAD, MOST_RATIO, UNKNOWN_REACH = 0.02, 2.0, 2.0
 
 
 @dataclass(frozen=True)
 class CashSpread:
     """How far actual weeks lay from their forecasts in back-tests, in logarithms; by week ahead, shape (weeks,).
 
-    ``bias`` is the mean of log(actual / forecast); ``spread`` its standard deviation; ``origins`` how many there were.
+    ``bias`` is the mean of log(actual / forecast), half believed where origins are few; ``spread`` its standard deviation;
+    ``reach`` how many of those hold four in five weeks; ``origins`` how many forecasts there were.
     """
 
     bias: tuple[float, ...]
     spread: tuple[float, ...]
+    reach: float
     origins: int
 
     @classmethod
     def fit(cls, forecast: Floats, actual: Floats) -> Self:
         """Learn from back-tests, both of shape (origins, weeks), NaN in weeks that are not over yet.
 
-        What all weeks of a back-test share is in the spread, for it is taken over whole forecasts that went wrong
-        together, not summed from invoices as if each erred on its own. Neighbouring weeks lend each other strength.
+        What the weeks and invoices of a forecast have in common is in the spread, for it is taken over whole weeks that
+        went wrong, not summed from invoices as if each erred on its own. Neighbouring weeks lend each other strength.
         """
-        ratio = np.log(np.maximum(actual, 1e-9) / np.maximum(forecast, 1e-9))
-        ratio = np.clip(np.where(forecast > 0, ratio, np.nan), -2, 2)
-        weeks = np.broadcast_to(np.arange(ratio.shape[1]), ratio.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.clip(np.log(actual / np.where(forecast > 0, forecast, np.nan)), -MOST_RATIO, MOST_RATIO)
         seen = np.isfinite(ratio)
         if not seen.any():
-            return cls((0.0,) * MOST_WEEKS, (1.0,) * MOST_WEEKS, 0)
+            return cls((0.0,) * MOST_WEEKS, (1.0,) * MOST_WEEKS, UNKNOWN_REACH, 0)
+        weeks = np.broadcast_to(np.arange(ratio.shape[1]), ratio.shape)
         bias, spread = np.zeros(MOST_WEEKS), np.zeros(MOST_WEEKS)
         for week in range(MOST_WEEKS):
             weight = np.exp(-(((weeks - min(week, ratio.shape[1] - 1)) / 2.0) ** 2) / 2)[seen]
             bias[week] = np.average(ratio[seen], weights=weight)
-            spread[week] = np.sqrt(np.average((ratio[seen] - bias[week]) ** 2, weights=weight))
+            spread[week] = max(np.sqrt(np.average((ratio[seen] - bias[week]) ** 2, weights=weight)), LEAST_SPREAD)
         origins = int(seen.any(axis=1).sum())
-        shrunk = bias * origins / (origins + WEEKS_THAT_DEPEND)
-        return cls(tuple(shrunk.tolist()), tuple(np.maximum(spread, LEAST_SPREAD).tolist()), origins)
+        independent = origins / WEEKS_THAT_DEPEND
+        apart = np.abs((ratio - bias[: ratio.shape[1]]) / spread[: ratio.shape[1]])[seen]
+        reach = float(np.quantile(apart, SHARE_INSIDE) * np.sqrt(1 + 1 / independent))
+        believed = bias * independent / (independent + WEEKS_TO_BELIEVE)
+        return cls(tuple(believed.tolist()), tuple(spread.tolist()), reach, origins)
 
-    def interval(self, expected: Floats) -> tuple[Floats, Floats, Floats]:
-        """Low end, middle and high end of the 80 % interval of each week, shape (weeks,)."""
+    def interval(self, expected: Floats) -> tuple[Floats, Floats]:
+        """Low and high end of the 80 % interval of each week, shape (weeks,)."""
         bias, spread = (np.asarray(own)[: len(expected)] for own in (self.bias, self.spread))
-        freedom = max(self.origins / WEEKS_THAT_DEPEND - 1, 1.0)
-        reach = float(student.ppf((1 + SHARE_INSIDE) / 2, freedom))
-        middle = expected * np.exp(bias)
-        return middle * np.exp(-reach * spread), middle, middle * np.exp(reach * spread)
+        return expected * np.exp(bias - self.reach * spread), expected * np.exp(bias + self.reach * spread)
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -76,13 +80,13 @@ class CashSpread:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read what `as_json` gave."""
         bias, spread = (tuple(map(float, document[name])) for name in ("bias", "spread"))
-        return cls(bias, spread, int(document["origins"]))
+        return cls(bias, spread, float(document["reach"]), int(document["origins"]))
 
 
 def from_open(curves: PaymentCurves, open_amount: Floats, weeks: int) -> Floats:
     """Expected amount that open invoices bring in each week from where the curves begin, shape (weeks,)."""
     edges = [curves.unpaid(curves.entry + WEEK * week) for week in range(weeks + 1)]
-    return np.array([open_amount @ (before - after) for before, after in zip(edges[:-1], edges[1:], strict=True)])
+    return np.array([open_amount @ (before - after) for before, after in pairwise(edges)])
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def _lags(facts: Facts, as_of: datetime, first: date, billed: Floats) -> Floats:
     summed = np.concatenate([[0.0], np.cumsum(billed)])
     until = np.maximum(len(billed) - np.arange(MOST_LAG_DAYS), begin)
     base = summed[until] - summed[begin]
-    return np.divide(received, base, out=np.zeros(MOST_LAG_DAYS), where=base > 0)
+    return np.asarray(np.divide(received, base, out=np.zeros(MOST_LAG_DAYS), where=base > 0))
 
 
 def from_new(billing: Billing, weeks: int) -> Floats:
@@ -136,7 +140,7 @@ def from_new(billing: Billing, weeks: int) -> Floats:
     days = WEEK * weeks
     rhythm = choose_rhythm(billing.billed, billing.first_day)
     ahead = billed_ahead(billing.billed, billing.first_day, days, rhythm)
-    return by_week(np.convolve(ahead, billing.lags)[:days])
+    return by_week(np.asarray(np.convolve(ahead, billing.lags)[:days]))
 
 
 def actual_weeks(facts: Facts, origins: Sequence[datetime], weeks: int, known_before: datetime) -> Floats:
@@ -150,5 +154,5 @@ def actual_weeks(facts: Facts, origins: Sequence[datetime], weeks: int, known_be
         np.asarray(begins + pd.Timedelta(days=WEEK * week) <= pd.Timestamp(day_of(facts, known_before)))
         for week in range(1, weeks + 1)
     ]
-    amounts = [after - before for before, after in zip(edges[:-1], edges[1:], strict=True)]
+    amounts = [after - before for before, after in pairwise(edges)]
     return np.where(np.column_stack(over), np.column_stack(amounts), np.nan)

@@ -1,8 +1,8 @@
 """Fitting the model of late payment: candidates chosen, calibrated and judged on later and later rows, then fitted on all.
 
-Time is cut in three: the judged copy learns from what was known before the first cut; rows of the next part choose the
-candidate and its rounds and calibrate it; rows of the last part judge it. The served model learns from everything, and is
-calibrated on both later parts by what the copy said of them.
+Time is cut in three: the first two parts choose the candidate and its rounds, the second by what the first foretold of
+it; a copy that learnt from both is judged on the third; the served model learns from everything. Both are calibrated on
+later rows by copies that have not seen their customers.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.catalogue import catalogue_hash
 from features.errors import NotEnoughDataError
@@ -17,10 +18,10 @@ from features.progress import Progress, silent
 from features.sources import Facts
 from features.text import Text
 from training.late_payment.bills import BILLS, bills
-from training.late_payment.calibration import LateCalibrators, Levels
+from training.late_payment.calibration import LateCalibrators, Levels, groups_of
 from training.late_payment.cash import CashSpread, actual_weeks, billing_at, from_new, from_open
 from training.late_payment.curves import PaymentCurves
-from training.late_payment.grid import Floats, Outcomes, Periods, periods_of
+from training.late_payment.grid import EDGES, Floats, Outcomes, Periods, periods_of
 from training.late_payment.hazards import (
     BlendHazard,
     BoostedHazard,
@@ -35,6 +36,8 @@ from training.late_payment.model import LatePayment, Learnt
 from training.late_payment.rows import customer_features, feature_names, open_rows, outcomes_of, with_known_habits
 from training.models.timing.fit import choose
 
+Bools = NDArray[np.bool_]
+
 MOST_INVOICES = 60_000
 """Of a company with more of them, a part of the customers is learnt from, with all of theirs."""
 MOST_PERIODS = 400_000
@@ -45,6 +48,7 @@ LEAST_INVOICES = 200
 LEAST_WEEKS = 26
 LEAST_LATE = 30
 BACKTEST_WEEKS = 12
+FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,15 @@ class _Part:
 
     rows: pd.DataFrame
     outcomes: Outcomes
+
+    def of(self, chosen: Bools) -> "_Part":
+        """Some of the rows, given by mark, numbered anew."""
+        return _Part(self.rows[chosen].reset_index(drop=True), self.outcomes.take(chosen))
+
+    @property
+    def customers(self) -> "NDArray[np.str_]":
+        """Whose row each is, shape (rows,)."""
+        return self.rows["customer_id"].to_numpy(dtype=object).astype(str)
 
 
 @dataclass(frozen=True)
@@ -63,11 +76,24 @@ class _Habits:
     spread_days: float
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, outcomes: Outcomes) -> "_Habits":
-        paid = rows.assign(late=outcomes.paid)[outcomes.observed].drop_duplicates("invoice_id")
+    def of(cls, part: _Part) -> "_Habits":
+        paid = part.rows.assign(late=part.outcomes.paid)[part.outcomes.observed].drop_duplicates("invoice_id")
         within = paid["late"] - paid.groupby("customer_id")["late"].transform("mean")
         freedom = max(len(paid) - paid["customer_id"].nunique(), 1)
         return cls(float(paid["late"].mean()), max(float(np.sqrt((within**2).sum() / freedom)), 1.0))
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """A fitted candidate with its calibration, and what copies that knew other customers say of each later row."""
+
+    model: HazardModel
+    habits: _Habits
+    levels: Levels
+    calibrators: LateCalibrators
+    fit: _Part
+    later: _Part
+    held_out: PaymentCurves
 
 
 def fit_late_payment(facts: Facts, as_of: datetime, seed: int, progress: Progress = silent) -> LatePayment:
@@ -81,32 +107,25 @@ def fit_late_payment(facts: Facts, as_of: datetime, seed: int, progress: Progres
         rows = open_rows(facts, cutoffs, as_of)
         first_cut, second_cut = _cuts(cutoffs[0], as_of)
         progress(Text("learning when invoices are paid", "学习发票的付款时间"), 0.3)
-        names = feature_names(facts)
-        at = rows["as_of"]
-        early, middle, last = at < first_cut, (at >= first_cut) & (at < second_cut), at >= second_cut
-        fit = _part(facts, rows[early], first_cut)
-        habits = _Habits.of(fit.rows, fit.outcomes)
-        fit = _with_habits(fit, habits)
-        choosing = _with_habits(_part(facts, rows[middle], second_cut), habits)
-        _check_late(fit, choosing)
-        copy, losses, rounds = _chosen(fit, choosing, names, seed)
-        progress(Text("judging on later invoices", "用较晚的发票评估"), 0.6)
-        judged = _judged(copy, fit, choosing, _with_habits(_part(facts, rows[last], as_of), habits), seed)
-        later = _with_habits(_part(facts, rows[middle | last], as_of), habits)
-        levels, calibrators, curves = _calibrated(copy, later, seed)
-        cash = _cash_spread(facts, later, curves, as_of)
-        progress(Text("learning from everything", "用全部数据训练"), 0.8)
-        whole = _part(facts, rows, as_of)
-        habits = _Habits.of(whole.rows, whole.outcomes)
-        whole = _with_habits(whole, habits)
-        model = _fitted(copy.kind, whole, names, rounds, seed)
+        names, at = feature_names(facts), rows["as_of"]
+        first_cut, second_cut = _cuts(cutoffs[0], as_of)
+        earlier = at < second_cut
+        fit, choosing = _part(facts, rows[at < first_cut], first_cut), _part(facts, rows[earlier], second_cut)
+        fit, choosing = _with_habits(fit, _Habits.of(fit)), _with_habits(choosing, _Habits.of(fit))
+        kind, losses, rounds = _chosen(fit, choosing.of((at[earlier] >= first_cut).to_numpy()), names, seed)
+        progress(Text("judging on later invoices", "用较晚的发票评估"), 0.5)
+        copy = _learnt(_part(facts, rows[earlier], second_cut), first_cut, kind, rounds, names, seed)
+        judged = _judged(copy, _part(facts, rows[~earlier], as_of))
+        progress(Text("learning from everything", "用全部数据训练"), 0.7)
+        served = _learnt(_part(facts, rows, as_of), first_cut, kind, rounds, names, seed)
+        cash = _cash_spread(facts, served, as_of)
     return LatePayment(
-        model=model,
+        model=served.model,
         features=names,
-        usual_days=habits.usual_days,
-        spread_days=habits.spread_days,
-        levels=levels,
-        calibrators=calibrators,
+        usual_days=served.habits.usual_days,
+        spread_days=served.habits.spread_days,
+        levels=served.levels,
+        calibrators=served.calibrators,
         cash=cash,
         learnt=Learnt(
             as_of=as_of.isoformat(),
@@ -126,7 +145,7 @@ def _share(facts: Facts) -> float:
     if "invoices" not in facts.columns:
         return 1.0
     [(invoices,)] = facts.connection.execute("SELECT count(*) FROM invoices").fetchall()
-    return min(1.0, MOST_INVOICES / max(invoices, 1))
+    return min(1.0, MOST_INVOICES / max(int(invoices), 1))
 
 
 def _cutoffs(facts: Facts, as_of: datetime) -> list[datetime]:
@@ -174,24 +193,46 @@ def _drawn(part: _Part, seed: int) -> Periods:
     return periods.of_rows(drawn)
 
 
-def _chosen(
-    fit: _Part, choosing: _Part, names: tuple[str, ...], seed: int
-) -> tuple[HazardModel, dict[str, float], int]:
-    """The candidate that later rows speak for, each candidate's loss on them in nats a row, and the trees' rounds."""
-    train, held_out = _drawn(fit, seed), _drawn(choosing, seed)
-    together = pd.concat([fit.rows, choosing.rows], ignore_index=True)
+def _chosen(fit: _Part, later: _Part, names: tuple[str, ...], seed: int) -> tuple[str, dict[str, float], int]:
+    """The candidate that later rows speak for, each candidate's loss on them in nats a row, and the trees' rounds.
+
+    Raises NotEnoughDataError: there are too few late or too few timely invoices in one of the parts.
+    """
+    _check_late(fit, later)
+    train, held_out = _drawn(fit, seed), _drawn(later, seed)
+    together = pd.concat([fit.rows, later.rows], ignore_index=True)
     moved = Periods(held_out.row + len(fit.rows), held_out.interval, held_out.paid)
     trees = BoostedHazard.fit_until_flat(together, train, moved, names, seed)
     regression = LogisticHazard.fit(fit.rows, train, names)
-    candidates: dict[str, HazardModel] = {
-        "blend": BlendHazard(trees, regression),
-        "trees": trees,
-        "regression": regression,
-    }
-    losses = {kind: row_losses(model, choosing.rows, held_out) for kind, model in candidates.items()}
-    customers = choosing.rows["customer_id"].to_numpy(dtype=object)[np.unique(held_out.row)].astype(str)
-    kind = choose(losses, customers)
-    return candidates[kind], {name: float(own.mean()) for name, own in losses.items()}, trees.rounds
+    candidates: tuple[HazardModel, ...] = (BlendHazard(trees, regression), trees, regression)
+    losses = {model.kind: row_losses(model, later.rows, held_out) for model in candidates}
+    kind = choose(losses, later.customers[np.unique(held_out.row)])
+    return kind, {name: float(own.mean()) for name, own in losses.items()}, trees.rounds
+
+
+def _learnt(part: _Part, later_from: datetime, kind: str, rounds: int, names: tuple[str, ...], seed: int) -> _Learnt:
+    """A candidate fitted on a part, and calibrated on its later rows by copies that have not seen their customers."""
+    habits = _Habits.of(part)
+    part = _with_habits(part, habits)
+    is_later = (part.rows["as_of"] >= later_from).to_numpy()
+    later = part.of(is_later)
+    hazard = np.zeros((len(later.rows), len(EDGES)))
+    customers, owner = np.unique(part.customers, return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(customers)) % FOLDS)[owner]
+    for number in range(FOLDS):
+        out = fold[is_later] == number
+        copy = _fitted(kind, part.of(fold != number), names, rounds, seed)
+        hazard[out] = cumulative_hazard(copy, later.rows[out])
+    held_out, groups = PaymentCurves(later.outcomes.entry, hazard), groups_of(later.rows)
+    return _Learnt(
+        model=_fitted(kind, part, names, rounds, seed),
+        habits=habits,
+        levels=Levels.fit(held_out, later.outcomes, groups),
+        calibrators=LateCalibrators.fit(held_out, later.outcomes, later.rows, groups, seed),
+        fit=part,
+        later=later,
+        held_out=held_out,
+    )
 
 
 def _fitted(kind: str, part: _Part, names: tuple[str, ...], rounds: int, seed: int) -> HazardModel:
@@ -202,29 +243,17 @@ def _fitted(kind: str, part: _Part, names: tuple[str, ...], rounds: int, seed: i
     return trees if kind == BoostedHazard.kind else BlendHazard(trees, LogisticHazard.fit(part.rows, periods, names))
 
 
-def _curves(model: HazardModel, part: _Part) -> PaymentCurves:
-    return PaymentCurves(part.outcomes.entry, cumulative_hazard(model, part.rows))
+def _judged(copy: _Learnt, last: _Part) -> Judged:
+    last = _with_habits(last, copy.habits)
+    curves, groups = PaymentCurves(last.outcomes.entry, cumulative_hazard(copy.model, last.rows)), groups_of(last.rows)
+    late, _ = copy.calibrators.probabilities(curves, groups)
+    days = copy.levels.days(curves, groups)
+    return judge(copy.fit.rows, copy.fit.outcomes, last.rows, last.outcomes, late, days)
 
 
-def _calibrated(model: HazardModel, part: _Part, seed: int) -> tuple[Levels, LateCalibrators, PaymentCurves]:
-    curves = _curves(model, part)
-    levels = Levels.fit(curves, part.outcomes, _is_known(part))
-    return levels, LateCalibrators.fit(curves, part.outcomes, part.rows, seed), curves
-
-
-def _judged(model: HazardModel, fit: _Part, choosing: _Part, last: _Part, seed: int) -> Judged:
-    levels, calibrators, _ = _calibrated(model, choosing, seed)
-    curves = _curves(model, last)
-    late, _ = calibrators.probabilities(curves)
-    return judge(fit.rows, fit.outcomes, last.rows, last.outcomes, late, levels.days(curves, _is_known(last)))
-
-
-def _is_known(part: _Part) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    return np.asarray(part.rows["settled_count"] > 0)
-
-
-def _cash_spread(facts: Facts, part: _Part, curves: PaymentCurves, as_of: datetime) -> CashSpread:
-    """How far the copy's weekly forecasts lay from the truth at the cut-offs of the later parts."""
+def _cash_spread(facts: Facts, learnt: _Learnt, as_of: datetime) -> CashSpread:
+    """How far weekly forecasts lay from the truth at the later cut-offs, by copies that knew other customers."""
+    part, curves = learnt.later, learnt.held_out
     is_open = ~part.rows["is_new"].to_numpy(dtype=np.bool_)
     at = part.rows["as_of"].to_numpy()
     origins = [pd.Timestamp(one).to_pydatetime() for one in sorted(part.rows.loc[is_open, "as_of"].unique())]

@@ -20,6 +20,7 @@ from training.models.churn import LogisticChurn
 MOST_ROUNDS = 300
 PATIENCE_ROUNDS = 15
 LEAST_RATE = 1e-5
+MOST_REGRESSION_PERIODS = 40_000
 KNOTS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 """Bends of the regression in the customer's own habit, in standard deviations from the usual day."""
 
@@ -129,7 +130,9 @@ class LogisticHazard:
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, periods: Periods, features: Sequence[str]) -> Self:
-        """Fit with ridge shrinkage."""
+        """Fit with ridge shrinkage, on every n-th period where there are far more than the parameters need."""
+        every = -(-len(periods.row) // MOST_REGRESSION_PERIODS)
+        periods = Periods(periods.row[::every], periods.interval[::every], periods.paid[::every])
         rows = _design(frame.iloc[periods.row], periods.interval, features)
         return cls(LogisticChurn.fit(rows, periods.paid, list(rows.columns), chosen=REGRESSION), tuple(features))
 

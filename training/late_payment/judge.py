@@ -29,7 +29,12 @@ class Judged:
 
 
 def judge(
-    fit: pd.DataFrame, fit_outcomes: Outcomes, rows: pd.DataFrame, outcomes: Outcomes, late: Floats, days: tuple[Floats, ...]
+    fit: pd.DataFrame,
+    fit_outcomes: Outcomes,
+    rows: pd.DataFrame,
+    outcomes: Outcomes,
+    late: Floats,
+    days: tuple[Floats, ...],
 ) -> Judged:
     """Hold ``late`` and the expected ``days`` (early end, middle, late end) of the rows against what came true.
 
@@ -87,7 +92,8 @@ def _date_figures(rows: pd.DataFrame, outcomes: Outcomes, days: tuple[Floats, ..
         DUE_DAY: np.maximum(0.0, entry),
     }
     found = {
-        name: {"days_absolute_error": float(np.abs(expected - paid)[is_paid].mean())} for name, expected in errors.items()
+        name: {"days_absolute_error": float(np.abs(expected - paid)[is_paid].mean())}
+        for name, expected in errors.items()
     }
     inside = (paid >= early) & (paid <= late)
     found[MODEL]["inside_interval"] = float(inside.mean())

@@ -1,7 +1,7 @@
 """The model of late payment: what it says of each invoice, of each customer, and of the weeks to come."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,12 @@ from features.errors import ModelError, NotEnoughDataError
 from features.sources import Facts
 from features.text import Text
 from training.late_payment.bills import bills
-from training.late_payment.calibration import LateCalibrators, Levels
+from training.late_payment.calibration import LateCalibrators, Levels, groups_of
 from training.late_payment.cash import MOST_WEEKS, CashSpread, billing_at, from_new, from_open
 from training.late_payment.curves import PaymentCurves
 from training.late_payment.grid import EDGES
 from training.late_payment.hazards import HazardModel, cumulative_hazard
-from training.late_payment.instants import day_of, weekly
+from training.late_payment.instants import day_of
 from training.late_payment.rows import customer_features, new_rows, open_rows, with_known_habits
 from training.late_payment.words import said
 
@@ -80,7 +80,8 @@ class LatePayment:
         """The same of each invoice known from ``since`` to before ``until``, at the instant at which it became known."""
         self.check(facts)
         with bills(facts, until):
-            rows = new_rows(facts, weekly(since, until), until)
+            weeks = range((until - since) // timedelta(days=7) + 1)
+            rows = new_rows(facts, [since + timedelta(days=7 * week) for week in weeks], until)
         return self.scored(rows)
 
     def scored(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -88,10 +89,10 @@ class LatePayment:
 
         ``unpaid_probability``: that it is still open a year after its due day. ``basis``: 'history' or 'look_alikes'.
         """
-        curves = self.curves(rows)
-        late, late_30 = self.calibrators.probabilities(curves)
+        curves, groups = self.curves(rows), groups_of(rows)
+        late, late_30 = self.calibrators.probabilities(curves, groups)
         is_known = (rows["settled_count"] > 0).to_numpy()
-        early, middle, end = self.levels.days(curves, is_known)
+        early, middle, end = self.levels.days(curves, groups)
         due = rows["due_day"].astype("datetime64[us]")
         dates = {
             name: due + pd.to_timedelta(pd.Series(days, index=rows.index), unit="D")
@@ -170,19 +171,18 @@ def cash_forecast(model: LatePayment, facts: Facts, as_of: datetime, weeks: int 
         new = from_new(billing_at(facts, as_of), weeks)
     open_amount = rows["open_amount"].to_numpy(dtype=np.float64)
     old = from_open(model.curves(rows), open_amount, weeks)
-    low, middle, high = model.cash.interval(old + new)
-    scale = np.divide(middle, old + new, out=np.ones(weeks), where=old + new > 0)
+    low, high = model.cash.interval(old + new)
     begins = pd.date_range(pd.Timestamp(day_of(facts, as_of)), periods=weeks, freq="7D")
     return pd.DataFrame(
         {
             "week": np.arange(1, weeks + 1),
             "begins_at": begins,
             "ends_at": begins + pd.Timedelta(days=7),
-            "expected": middle,
+            "expected": old + new,
             "low": low,
             "high": high,
-            "from_open": old * scale,
-            "from_new": new * scale,
+            "from_open": old,
+            "from_new": new,
         }
     )
 

@@ -117,9 +117,7 @@ LEFT JOIN receipts p ON p.invoice_id = r.invoice_id AND p.as_of = r.as_of
 ORDER BY r.as_of, r.invoice_id"""
 
 
-def open_rows(
-    facts: Facts, cutoffs: Sequence[datetime], known_before: datetime | None = None
-) -> pd.DataFrame:
+def open_rows(facts: Facts, cutoffs: Sequence[datetime], known_before: datetime | None = None) -> pd.DataFrame:
     """Invoices that are open at each cut-off; with ``known_before`` also those that became known from the first until then.
 
     Within `bills` only. One row per invoice and instant with `KEYS`, when it was settled, and the features, ordered

@@ -1,0 +1,89 @@
+"""Companies that write invoices: ledgers written by hand, and one whose customers each have a habit of paying."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from features.project import Project, load_project
+
+TOML = """
+[project]
+name = "Ledger"
+currency = "EUR"
+timezone = "UTC"
+[tables.invoices]
+path = "invoices.csv"
+[tables.invoices.columns]
+invoice_id = "invoice_id"
+customer_id = "customer_id"
+issued_at = "issued_at"
+due_at = "due_at"
+amount = "amount"
+settled_at = "settled_at"
+disputed = "disputed"
+"""
+PAYMENTS_TOML = """
+[tables.payments]
+path = "payments.csv"
+[tables.payments.columns]
+customer_id = "customer_id"
+paid_at = "paid_at"
+amount = "amount"
+invoice_id = "invoice_id"
+known_at = "known_at"
+"""
+
+Invoice = tuple[str, str, str, str, float, str, str]
+"""invoice_id, customer_id, issued_at, due_at, amount, settled_at (empty: open), disputed (yes or no)."""
+Payment = tuple[str, str, float, str, str]
+"""customer_id, paid_at, amount, invoice_id, known_at."""
+
+
+def day(text: str) -> datetime:
+    """Midnight of a day given as 2025-03-31."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def ledger(folder: Path, invoices: Sequence[Invoice], payments: Sequence[Payment] | None = None) -> Project:
+    """A project over these invoices, and over these payments if there are any."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "invoices.csv", "invoice_id,customer_id,issued_at,due_at,amount,settled_at,disputed", invoices)
+    if payments is not None:
+        _write(folder / "payments.csv", "customer_id,paid_at,amount,invoice_id,known_at", payments)
+    text = TOML + (PAYMENTS_TOML if payments is not None else "")
+    (folder / "retinue.toml").write_text(text, encoding="utf-8")
+    return load_project(folder)
+
+
+def _write(file: Path, header: str, rows: Sequence[tuple[object, ...]]) -> None:
+    file.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
+
+
+FIRST, END = day("2024-01-01"), day("2025-01-06")
+
+
+def habits_ledger(folder: Path, seed: int, customers: int = 50) -> Project:
+    """A year of invoices at 14 or 30 days, of customers who pay each some days before or after the due day, and vary.
+
+    The customers C000 … pay from 12 days early to 20 days late on average, in this order; what falls after the end is open.
+    The last five come in the last two weeks only and have paid nothing yet.
+    """
+    generator = np.random.default_rng(seed)
+    rows: list[Invoice] = []
+    for number in range(customers):
+        habit, terms = -12 + 32 * number / customers, (14, 30)[number % 2]
+        is_new = number >= customers - 5
+        issued = END - timedelta(days=int(generator.integers(2, 12))) if is_new else FIRST
+        issued += timedelta(days=0 if is_new else int(generator.integers(0, 14)))
+        while issued < END:
+            due = issued + timedelta(days=terms)
+            paid = max(issued, due + timedelta(days=round(float(generator.normal(habit, 4)))))
+            amount = round(float(generator.gamma(4, 100)) + 1, 2)
+            settled = f"{paid:%Y-%m-%d}" if paid < END and not is_new else ""
+            disputed = "yes" if settled and paid > due + timedelta(days=12) else "no"
+            name = f"I{len(rows):04}"
+            rows.append((name, f"C{number:03}", f"{issued:%Y-%m-%d}", f"{due:%Y-%m-%d}", amount, settled, disputed))
+            issued += timedelta(days=int(generator.integers(9, 20)))
+    return ledger(folder, rows)
