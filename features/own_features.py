@@ -16,6 +16,7 @@ NO_ROW = Text("no such row, or nothing to compute from", "没有此类记录，�
 RESERVED = (
     *("customer_id", "as_of", "name", "account_manager", "churned", "segment", "value_at_stake"),
     *("value_score", "share_of_customer", "trajectory", "tier", "lifecycle_stage", "cluster", "loyalty_index"),
+    *("expected_purchases", "expected_revenue", "lifetime_value", "lifetime_value_low", "lifetime_value_high"),
     *("churn_probability", "churn_probability_low", "churn_probability_high", "churn_band"),
 )
 """Names that stand for something else wherever features stand: beside a customer, a label, a score."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from features.errors import ProjectError, nearest
 from features.project_faults import FindingError, said_by_tables, sentence, table_faults
-from features.score_settings import Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
+from features.score_settings import CostSettings, Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
 from features.text import LANGUAGES, Text
 
 PROJECT_FILE = "retinue.toml"
@@ -146,8 +146,29 @@ class ValueSettings(Strict):
     discount_per_year: float = Field(0.1, ge=0, le=1, strict=True)
     contract_period_days: int = Field(30, ge=1, le=3650, strict=True)
     total_spend: str | None = Field(None, min_length=1)
+    costs: CostSettings = CostSettings()
     score: ValueScoreSettings = ValueScoreSettings()
     suppliers: SupplierScoreSettings = SupplierScoreSettings()
+
+
+class CreditSettings(Strict):
+    """What makes a customer a bad debtor: an invoice more than ``overdue_days`` overdue within the horizon.
+
+    ``class_rates`` are the probabilities of that from which on a customer is of class B, C, D and E.
+    """
+
+    horizon_days: int = Field(90, ge=1, le=1095, strict=True)
+    overdue_days: int = Field(30, ge=0, le=365, strict=True)
+    class_rates: tuple[_Number, _Number, _Number, _Number] | None = None
+
+    @field_validator("class_rates")
+    @classmethod
+    def _rising_rates(cls, rates: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        if rates is not None and not (_rising(rates) and rates[0] > 0 and rates[-1] < 1):
+            raise FindingError(
+                Text("expected four rising probabilities between 0 and 1", "应为四个介于 0 与 1 之间的递增概率")
+            )
+        return rates
 
 
 class Meaning(Strict):
@@ -277,6 +298,7 @@ class Project(Strict):
     value: ValueSettings = ValueSettings()
     segments: SegmentSettings = SegmentSettings()
     tiers: TierSettings = TierSettings()
+    credit: CreditSettings = CreditSettings()
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
 
@@ -336,10 +358,12 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("churn",): ChurnSettings,
     ("churn", "bands"): ChurnBands,
     ("value",): ValueSettings,
+    ("value", "costs"): CostSettings,
     ("value", "score"): ValueScoreSettings,
     ("value", "suppliers"): SupplierScoreSettings,
     ("segments",): SegmentSettings,
     ("tiers",): TierSettings,
+    ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
 }
 

@@ -123,3 +123,11 @@ def _check_pairs(judgements: tuple[Judgement, ...]) -> None:
                 "every pair needs a judgement; missing: {missing}", "每两个指标之间都需要一个判断；缺少：{missing}"
             ).format(missing=", ".join(missing))
         )
+
+
+class CostSettings(Strict):
+    """What a customer costs besides its goods, in currency: a contact, a complaint, an invoice that is paid late."""
+
+    contact: float = Field(0.0, ge=0, strict=True, allow_inf_nan=False)
+    complaint: float = Field(0.0, ge=0, strict=True, allow_inf_nan=False)
+    late_invoice: float = Field(0.0, ge=0, strict=True, allow_inf_nan=False)

@@ -20,28 +20,49 @@ from features.snapshot import snapshot
 from features.sources import Facts, open_facts
 from features.text import LANGUAGES, Text
 from features.writing import atomic_file, require_space
+from serving.debts import debtor_frame, debtor_rows, invoice_table
 from serving.decisions.next_best_action import recommend
 from serving.decisions.playbook import Playbook, load_playbook
-from serving.schemas import SCORES_SCHEMA, PublishedRun
-from serving.store import STORE_FILE, Run, open_store, publish
+from serving.schemas import PublishedRun
+from serving.score_schema import SCORES_SCHEMA
+from serving.store import STORE_FILE, Debts, Run, open_store, publish
 from training.abstention import abstain
+from training.beside import (
+    ServingCredit,
+    ServingLatePayment,
+    ServingLifetimeValue,
+    serving_credit,
+    serving_late_payment,
+    serving_lifetime_value,
+)
 from training.dataset import check_as_of
 from training.following import followed
 from training.kinds.words import outcome_of
 from training.loading import model_features
+from training.models.clusters.registered import ServingClusters, serving_clusters
 from training.models.drift import LevelShift
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
 from training.models.timing.fit import agreeing_with_churn
 from training.models.timing.sentences import timing_sentences
+from training.net_value import net_value
 from training.panel import is_dated, rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
-from training.replay import keep_snapshot, record_scoring, scores_digest
+from training.receivables import Receivables, receivables, tells_of_payment
+from training.replay import Versions, keep_snapshot, record_scoring, scores_digest
+from training.standing import standing
 from training.tracking import Champion, champion_churn, serving_segments
 from training.value import value_at_stake
 
 SCORES_FILE = "scores.parquet"
+INVOICES_FILE = "invoices.parquet"
 WORKSPACE_MEGABYTES = 20
+DEBT_COLUMNS = (
+    *("credit_class", "credit_score", "credit_probability", "credit_loss_share", "late_probability", "expected_loss"),
+    *("credit_response", "credit_response_name"),
+)
+"""What a customer's score says of its debts, and what its net value is computed from."""
+ROWS_AT_ONCE = 10_000
 NO_SEGMENTS = "–"
 """On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
@@ -70,10 +91,12 @@ class Scoring:
 
     ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight (None: a panel
     without dates, of which nobody can say). ``set_aside`` are the rows of the sources that could not be read.
-    ``level_shift`` is how far an old model's level was found to be off.
+    ``level_shift`` is how far an old model's level was found to be off. ``invoices`` (INVOICES_SCHEMA) are the open ones,
+    None where the facts do not tell of any.
     """
 
     scores: pa.Table
+    invoices: pa.Table | None
     file: Path
     published: PublishedRun
     knows_until: datetime | None
@@ -95,6 +118,8 @@ def score(
     progress(Text("loading the champion", "加载模型"), 0.0)
     champion, playbook = champion_churn(project), load_playbook(project)
     segments = serving_segments(project) if "orders" in project.tables else None
+    lifetime, clusters = serving_lifetime_value(project), serving_clusters(project)
+    late, credit = serving_late_payment(project), serving_credit(project)
     progress(Text("reading the facts", "读取数据"), 0.1)
     with open_facts(project) as facts:
         progress(Text("computing features", "计算特征"), 0.25)
@@ -103,27 +128,83 @@ def score(
         level = followed(facts, champion.stored, as_of.astimezone(project.timezone))
         champion = replace(champion, stored=level.model)
         names = _names(facts, as_of)
+        progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.4)
+        stands = _standing(facts, frame, as_of, lifetime, clusters)
+        progress(Text("receivables", "应收账款"), 0.45)
+        owed = _owed(facts, as_of, late, credit)
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
-    named = frame.merge(names, how="left", on="customer_id")
+    named = pd.concat([frame.merge(names, how="left", on="customer_id"), stands.reset_index(drop=True)], axis=1)
+    debtors = debtor_frame(owed, named.set_index("customer_id"), playbook.policy) if owed else None
+    named = _with_debts(named, debtors, project)
+    invoices = invoice_table(owed, project, late.version if late else None) if owed else None
     scores = score_frame(named, project, champion, segments.model if segments else None, playbook)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
     progress(Text("writing and publishing", "写入并发布"), 0.8)
     file = out / SCORES_FILE
-    with atomic_file(file) as temporary:
-        pq.write_table(scores, temporary)
+    for table, name in ((scores, SCORES_FILE), (invoices, INVOICES_FILE)):
+        if table is not None:
+            with atomic_file(out / name) as temporary:
+                pq.write_table(table, temporary)
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
         run = Run(_run_id(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
         with closing(open_store(project.workspace / STORE_FILE)) as store:
-            published = publish(store, run, scores)
-    of_segments = segments.version if segments else NO_SEGMENTS
-    record_scoring(project, champion, of_segments, run.run_id, as_of, run.published_at, scores, kept)
+            published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
+    versions = Versions(
+        segments.version if segments else NO_SEGMENTS,
+        lifetime.version if lifetime else None,
+        clusters.version if clusters else None,
+        late.version if late else None,
+        credit.version if credit else None,
+    )
+    record_scoring(project, champion, versions, run.run_id, as_of, run.published_at, scores, kept)
     progress(Text("done", "完成"), 1.0)
     has_days = project.churn.kind != "panel" or is_dated(project)
     knows_until = datetime.fromisoformat(champion.stored.facts.as_of) if has_days else None
-    return Scoring(scores, file, published, knows_until, set_aside, level.shift)
+    return Scoring(scores, invoices, file, published, knows_until, set_aside, level.shift)
+
+
+def _standing(
+    facts: Facts,
+    frame: pd.DataFrame,
+    as_of: datetime,
+    lifetime: ServingLifetimeValue | None,
+    clusters: ServingClusters | None,
+) -> pd.DataFrame:
+    """Where each customer stands; nothing of a ready-made panel, whose rows are no facts."""
+    if facts.project.churn.kind == "panel":
+        return frame[[]]
+    return standing(facts, frame, as_of, lifetime.model if lifetime else None, clusters.model if clusters else None)
+
+
+def _owed(
+    facts: Facts, as_of: datetime, late: ServingLatePayment | None, credit: ServingCredit | None
+) -> Receivables | None:
+    """The receivables; None where the facts do not tell of invoices and of what was paid on them."""
+    if not tells_of_payment(facts):
+        return None
+    return receivables(facts, as_of, late.model if late else None, credit.model if credit else None)
+
+
+def _with_debts(named: pd.DataFrame, debtors: pd.DataFrame | None, project: Project) -> pd.DataFrame:
+    """The customers with what is said of their debts, and their lifetime value net of what they cost."""
+    if debtors is not None:
+        told = [name for name in DEBT_COLUMNS if name in debtors]
+        named = named.join(debtors[told], on="customer_id")
+    if "lifetime_value" not in named:
+        return named
+    net = net_value(named, project.value.costs, project.value.horizon_days)
+    return named.assign(lifetime_value_net=net["lifetime_value_net"])
+
+
+def _debts(debtors: pd.DataFrame | None, invoices: pa.Table | None, as_of: datetime, project: Project) -> Debts | None:
+    """What the store keeps of debts."""
+    if debtors is None or invoices is None:
+        return None
+    rows = (row for batch in invoices.to_batches(max_chunksize=ROWS_AT_ONCE) for row in batch.to_pylist())
+    return Debts(debtor_rows(debtors, as_of, project.project.currency), rows)
 
 
 def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:

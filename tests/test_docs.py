@@ -11,6 +11,7 @@ from features.catalogue import FEATURES
 from features.project import (
     ChurnBands,
     ChurnSettings,
+    CreditSettings,
     OwnFeature,
     PlaybookSettings,
     ProjectSettings,
@@ -21,7 +22,7 @@ from features.project import (
     load_project,
 )
 from features.reference import reference
-from features.score_settings import SupplierScoreSettings, ValueScoreSettings
+from features.score_settings import CostSettings, SupplierScoreSettings, ValueScoreSettings
 from serving.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +32,12 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[churn]": ChurnSettings,
     "[churn.bands]": ChurnBands,
     "[value]": ValueSettings,
+    "[value.costs]": CostSettings,
     "[value.score]": ValueScoreSettings,
     "[value.suppliers]": SupplierScoreSettings,
     "[segments]": SegmentSettings,
     "[tiers]": TierSettings,
+    "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
 }
@@ -52,7 +55,7 @@ def documented() -> dict[str, set[str]]:
 def test_every_setting_is_documented_and_no_other() -> None:
     expected = {section: set(model.model_fields) for section, model in SETTINGS.items()}
     expected["[churn]"] -= {"bands"}  # a section of its own
-    expected["[value]"] -= {"score", "suppliers"}
+    expected["[value]"] -= {"costs", "score", "suppliers"}
     assert documented() == expected
 
 

@@ -65,15 +65,15 @@ def active_snapshots(facts: Facts, cutoffs: Sequence[datetime], features: Sequen
     share = MOST_ROWS / max(1, _customers(facts) * len(cutoffs))
     parts = []
     for batch in snapshot_batches(facts, cutoffs, features=features):
-        rows = active_rows(_drawn(batch, share).to_pandas(), facts.project.churn)
+        rows = active_rows(drawn(batch, share).to_pandas(), facts.project.churn)
         if len(rows):
             parts.append(rows)
     frame = pd.concat(parts) if parts else snapshot(facts, cutoffs, customers=[], features=features).to_pandas()
     return frame.sort_values(["as_of", "customer_id"], kind="stable", ignore_index=True)
 
 
-def _drawn(batch: pa.RecordBatch, share: float) -> pa.RecordBatch:
-    """The rows of about a ``share`` of all customers; of all where it is 1 or more."""
+def drawn(batch: pa.RecordBatch, share: float) -> pa.RecordBatch:
+    """The rows of about a ``share`` of all customers, by the hash of their ids; of all where it is 1 or more."""
     if share >= 1:
         return batch
     hashes = pd.util.hash_array(batch.column(0).to_numpy(zero_copy_only=False))

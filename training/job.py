@@ -21,6 +21,7 @@ from features.sources import Facts, open_facts
 from features.text import Text
 from features.writing import require_space
 from training.abstention import one_time_buyers
+from training.beside import Beside, learn_beside, log_beside
 from training.card.card import model_card
 from training.comparison import judged_table
 from training.cutoffs import Schedule
@@ -91,6 +92,7 @@ class Training:
     by_customers: bool = False
     when: When | None = None
     clusters: Grouping | None = None
+    beside: Beside | None = None
     groups_off: tuple[Text, ...] = ()
 
 
@@ -123,13 +125,16 @@ def train(
     """
     require_space(project.workspace, WORKSPACE_MEGABYTES)
     # Cut-offs keep the hour of the project's own calendar, so that a day means the same on both sides of summer time.
-    data = load_training_data(project, as_of.astimezone(project.timezone), SEED, progress)
+    progress(Text("reading the facts", "读取数据"), 0.0)
+    with open_facts(project) as facts:
+        data = load_training_data(facts, as_of.astimezone(project.timezone), SEED, progress)
+        beside = learn_beside(facts, data.plan.as_of, SEED, _within(progress, 0.2, 0.3))
     with recording(project):
         settings = Settings(categories=data.categories, of_silence=project.churn.kind == "silence")
         if tune_for:
             settings = tuned_settings(project, data, settings, SEED, tune_for, progress)
         step = Text("judging {kinds} on the test", "在测试中评估 {kinds}")
-        progress(step.format(kinds=", ".join(CANDIDATES)), 0.35 if tune_for else 0.2)
+        progress(step.format(kinds=", ".join(CANDIDATES)), 0.4 if tune_for else 0.3)
         judgement = judge(project, data, SEED, settings)
         progress(Text("learning when customers act", "学习客户何时行动"), 0.5)
         when = learn_when(data, project.churn.horizon_days, SEED)
@@ -148,13 +153,14 @@ def train(
     if segments:
         log_segments(project, segments, sizes)
     clusters = _clusters(project, data, stored.facts.catalogue_hash, progress)
+    log_beside(project, beside)
     verdict = at_the_gate(project, data, judgement, champion_as_judged(project), costs)
     promoted = settle(project, version, verdict, signed or Signature("retinue train", data.plan.as_of))
     progress(Text("writing the model card", "撰写模型说明卡"), 0.92)
     judged, titles = to_show(data, judgement, segments)
     off = groups_that_are_off(judged, titles)
-    facts = card_facts(project, data, judgement, stored, titles, costs, parameters, version, run_id, promoted, off)
-    log_files(project, run_id, model_card(facts, judged, data.certificate, SEED), CARD)
+    carded = card_facts(project, data, judgement, stored, titles, costs, parameters, version, run_id, promoted, off)
+    log_files(project, run_id, model_card(carded, judged, data.certificate, SEED), CARD)
     progress(Text("done", "完成"), 1.0)
     return Training(
         schedule=data.plan,
@@ -169,12 +175,22 @@ def train(
         verdict=verdict,
         segment_sizes=sizes,
         clusters=clusters,
+        beside=beside,
         certificate=data.certificate,
         set_aside=data.set_aside,
         by_customers=data.by_customers,
         when=when,
         groups_off=tuple(off),
     )
+
+
+def _within(progress: Progress, begin: float, end: float) -> Progress:
+    """A part of the bar as a bar of its own."""
+
+    def part(step: Text, done: float) -> None:
+        progress(step, begin + (end - begin) * done)
+
+    return part
 
 
 def _stored(

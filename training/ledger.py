@@ -82,6 +82,10 @@ class Scoring:
     scores_digest: str
     snapshot: str
     snapshot_digest: str
+    lifetime_value_version: str | None = None
+    clusters_version: str | None = None
+    late_payment_version: str | None = None
+    credit_version: str | None = None
 
 
 Record = Promotion | Scoring

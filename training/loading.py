@@ -11,10 +11,9 @@ from features.errors import ModelError
 from features.leakage.certificate import Certificate
 from features.own_features import all_features
 from features.progress import Progress
-from features.project import Project
 from features.rejects_files import SetAside, keep_set_aside
 from features.snapshot import snapshot
-from features.sources import Facts, open_facts
+from features.sources import Facts
 from features.text import Text
 from training.cutoffs import Schedule, schedule
 from training.dataset import (
@@ -86,16 +85,14 @@ class TrainingData:
         return self.attributes.categories if self.attributes else ()
 
 
-def load_training_data(project: Project, as_of: datetime, seed: int, progress: Progress) -> TrainingData:
+def load_training_data(facts: Facts, as_of: datetime, seed: int, progress: Progress) -> TrainingData:
     """Features and labels of all cut-offs, refused early when they cannot carry a model.
 
     Raises AsOfError, NotEnoughDataError, FactsError, ProjectError.
     """
-    progress(Text("reading the facts", "读取数据"), 0.0)
-    with open_facts(project) as facts:
-        if project.churn.kind == "panel":
-            return _from_panel(facts, as_of, seed)
-        return _from_facts(facts, as_of, progress)
+    if facts.project.churn.kind == "panel":
+        return _from_panel(facts, as_of, seed)
+    return _from_facts(facts, as_of, progress)
 
 
 def _from_facts(facts: Facts, as_of: datetime, progress: Progress) -> TrainingData:

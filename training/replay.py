@@ -57,6 +57,17 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Versions:
+    """Which versions beside the churn model's served a run; None where there was none."""
+
+    segments: str
+    lifetime_value: str | None = None
+    clusters: str | None = None
+    late_payment: str | None = None
+    credit: str | None = None
+
+
+@dataclass(frozen=True)
 class Risk:
     """A probability of leaving with its 95 % interval."""
 
@@ -113,14 +124,14 @@ def keep_snapshot(
 def record_scoring(
     project: Project,
     champion: Champion,
-    segments_version: str,
+    versions: Versions,
     run_id: str,
     as_of: datetime,
     published_at: datetime,
     scores: pa.Table,
     kept: Kept,
 ) -> Scoring:
-    """Put a run of scores that was just published on the ledger."""
+    """Put a run of scores that was just published on the ledger; ``versions`` are those of the other models."""
     scoring = Scoring(
         at=published_at,
         run_id=run_id,
@@ -128,7 +139,11 @@ def record_scoring(
         model=champion.name,
         version=champion.version,
         model_run_id=champion.run_id,
-        segments_version=segments_version,
+        segments_version=versions.segments,
+        lifetime_value_version=versions.lifetime_value,
+        clusters_version=versions.clusters,
+        late_payment_version=versions.late_payment,
+        credit_version=versions.credit,
         catalogue_hash=champion.stored.facts.catalogue_hash,
         code_version=code_version(),
         rows=scores.num_rows,

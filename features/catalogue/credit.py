@@ -53,4 +53,31 @@ FEATURES = (
         Text("Net income over revenue by the customer's last accounts", "客户最近财务报表的销售净利率"), missing=NO_ACCOUNTS,
         needs=("financials.net_income", "financials.revenue"), range=(None, None),
     ),
+    Feature(
+        "gross_margin_share", "credit", "accounts",
+        "max(1 - cost_of_sales / nullif(revenue, 0)) FILTER (WHERE number_back = 1)", "share",
+        Text("Gross margin over revenue by the customer's last accounts", "客户最近财务报表的销售毛利率"), missing=NO_ACCOUNTS,
+        needs=("financials.cost_of_sales", "financials.revenue"), range=(None, None),
+    ),
+    Feature(
+        "return_on_assets", "credit", "accounts",
+        "max(net_income / nullif(total_assets, 0)) FILTER (WHERE number_back = 1)", "share",
+        Text("Net income over total assets by the customer's last accounts", "客户最近财务报表的总资产净利率"), missing=NO_ACCOUNTS,
+        needs=("financials.net_income", "financials.total_assets"), range=(None, None),
+    ),
+    Feature(
+        "receivables_turned_over", "credit", "accounts",
+        "max(revenue / nullif(receivables, 0)) FILTER (WHERE number_back = 1)", "times per year",
+        Text(
+            "How often the customer's own receivables turn over in a year, by its last accounts", "客户最近财务报表的应收账款年周转次数"
+        ),
+        missing=NO_ACCOUNTS, needs=("financials.revenue", "financials.receivables"), range=(None, None),
+    ),
+    Feature(
+        "inventory_turned_over", "credit", "accounts",
+        "max(cost_of_sales / nullif(inventory, 0)) FILTER (WHERE number_back = 1)", "times per year",
+        Text("How often the customer's stock turns over in a year, by its last accounts", "客户最近财务报表的存货年周转次数"),
+        missing=Text("no accounts of the customer, or no stock in them", "没有该客户的财务报表，或其中没有存货"),
+        needs=("financials.cost_of_sales", "financials.inventory"), range=(None, None),
+    ),
 )  # fmt: skip

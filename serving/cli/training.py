@@ -9,6 +9,7 @@ import typer
 
 from features.project import Project, load_project
 from features.text import Text
+from serving.cli.beside import print_beside
 from serving.cli.output import (
     AsOfOption,
     ProjectOption,
@@ -109,6 +110,8 @@ def train(
     say_set_aside(result.set_aside)
     print_segments(result)
     print_clusters(result)
+    if result.beside is not None:
+        print_beside(result.beside)
     print_training(settings, result)
 
 

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from features.catalogue import BY_NAME
 from features.errors import ProjectError, nearest
 from features.text import Text
+from training.life_cycle import STAGES
 from training.models.rfm import SEGMENTS
+from training.tiers import TIERS
+from training.trajectory.states import STATES
 
 SCORE_COLUMNS: dict[str, str] = {
     "churn_probability": "DOUBLE",
@@ -26,10 +29,33 @@ SCORE_COLUMNS: dict[str, str] = {
     "churn_band": "VARCHAR",
     "segment": "VARCHAR",
     "value_at_stake": "DOUBLE",
+    "expected_purchases": "DOUBLE",
+    "expected_revenue": "DOUBLE",
+    "lifetime_value": "DOUBLE",
+    "lifetime_value_low": "DOUBLE",
+    "lifetime_value_high": "DOUBLE",
+    "value_score": "DOUBLE",
+    "share_of_customer": "DOUBLE",
+    "loyalty_index": "DOUBLE",
+    "tier": "VARCHAR",
+    "lifecycle_stage": "VARCHAR",
+    "trajectory": "VARCHAR",
+    "lifetime_value_net": "DOUBLE",
+    "credit_class": "VARCHAR",
+    "credit_score": "DOUBLE",
+    "credit_probability": "DOUBLE",
+    "late_probability": "DOUBLE",
 }
 """Columns of a score that a condition may use, beside every feature of the catalogue and the project's own."""
 
-WORDS: dict[str, tuple[str, ...]] = {"churn_band": ("low", "medium", "high"), "segment": tuple(SEGMENTS)}
+WORDS: dict[str, tuple[str, ...]] = {
+    "churn_band": ("low", "medium", "high"),
+    "segment": tuple(SEGMENTS),
+    "tier": tuple(TIERS),
+    "lifecycle_stage": tuple(STAGES),
+    "trajectory": tuple(STATES),
+    "credit_class": tuple("ABCDE"),
+}
 """What a text column can say; anything else in a condition is a slip."""
 
 ROW = "#row"
@@ -183,7 +209,7 @@ def _unknown_columns(nodes: list[dict[str, Any]], own: frozenset[str]) -> Iterat
 
 
 def _unknown_words(nodes: list[dict[str, Any]]) -> Iterator[Text]:
-    """Texts compared with segment or churn_band that these never say."""
+    """Texts compared with a column of words that it never says."""
     for node in (n for n in nodes if n["type"].startswith("COMPARE_")):
         parts = [p for p in [*node.get("children", []), node.get("left"), node.get("right")] if p]
         for column in [_column(p) for p in parts if p["class"] == "COLUMN_REF"]:

@@ -5,82 +5,40 @@ It is a TOML file that the business edits. It is read strictly: every fault is r
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from features.errors import ProjectError, nearest
 from features.project import Project
 from features.text import Text
-from serving.decisions.eligibility import condition_faults
+from serving.decisions.credit_policy import CreditPolicy, DunningStep
+from serving.decisions.fields import CHANNELS, OWN_FEATURES, Channel, Condition, Id, Share, Strict, Words, fault_of
 
+BUILT_IN = files("serving.decisions") / "default_playbook.toml"
 NO_ACTION = "no_action"
 """The action that every playbook has: do nothing, at no cost and for no profit."""
 
 NO_ACTION_NAME = Text("No action", "无需行动")
 
-CHANNELS: dict[str, Text] = {
-    "phone": Text("Phone", "电话"),
-    "visit": Text("Visit", "拜访"),
-    "email": Text("E-mail", "电子邮件"),
-    "message": Text("Message", "短信或即时消息"),
-    "letter": Text("Letter", "信函"),
-}
-
-Channel = Literal["phone", "visit", "email", "message", "letter"]
-
-
-def _fault_of(text: Text) -> PydanticCustomError:
-    return PydanticCustomError("said", "{en}", {"en": text.en, "zh": text.zh})
-
-
-def _filled(text: Text) -> Text:
-    if not text.en.strip() or not text.zh.strip():
-        raise _fault_of(Text("both languages must be filled in", "中英文均须填写"))
-    return text
-
-
-OWN_FEATURES = "own_features"
-"""In the validator's context: the names of the project's own features."""
-
-
-def _sound_condition(condition: str, info: ValidationInfo) -> str:
-    own = (info.context or {}).get(OWN_FEATURES, frozenset())
-    if faults := condition_faults(condition, own):
-        raise _fault_of(Text(" ".join(f.en for f in faults).rstrip("."), "".join(f.zh for f in faults).rstrip("。")))
-    return condition
-
 
 def _not_reserved(id_: str) -> str:
     if id_ == NO_ACTION:
-        raise _fault_of(Text("every playbook has this action already", "每份行动手册都已包含此行动"))
+        raise fault_of(Text("every playbook has this action already", "每份行动手册都已包含此行动"))
     return id_
 
 
 _NO_ACTIONS = Text("a playbook needs at least one [[actions]] entry", "行动手册至少需要一个 [[actions]]")
 
-Words = Annotated[Text, AfterValidator(_filled)]
-Condition = Annotated[str, Field(min_length=1), AfterValidator(_sound_condition)]
-ActionId = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_not_reserved)]
-Share = Annotated[float, Field(ge=0, le=1)]
+ActionId = Annotated[Id, AfterValidator(_not_reserved)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        str_strip_whitespace=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
-
-
-class Effect(_Strict):
+class Effect(Strict):
     """What an action is believed to do. ``low`` and ``high`` hold 90 % of the belief, ``source`` says where it is from.
 
     kind "churn": the share of the churn probability that the action takes away (0.1: from 50 % to 45 %).
@@ -97,7 +55,7 @@ class Effect(_Strict):
     @model_validator(mode="after")
     def _ordered(self) -> "Effect":
         if not self.low <= self.mean <= self.high:
-            raise _fault_of(
+            raise fault_of(
                 Text(
                     "low, mean and high must rise; they are {low}, {mean} and {high}",
                     "low、mean、high 须依次递增；现为 {low}、{mean}、{high}",
@@ -106,7 +64,7 @@ class Effect(_Strict):
         return self
 
 
-class Action(_Strict):
+class Action(Strict):
     """Something that can be done about one customer.
 
     ``cost`` is the fixed cost of one contact, in currency units. ``cost_share_of_spend`` is a discount: the share of
@@ -126,7 +84,7 @@ class Action(_Strict):
     @model_validator(mode="after")
     def _discount_goes_with_churn(self) -> "Action":
         if self.cost_share_of_spend and self.effect.kind == "overdue":
-            raise _fault_of(
+            raise fault_of(
                 Text(
                     "cost_share_of_spend goes with an effect of kind 'churn'; use cost for overdue actions",
                     "cost_share_of_spend 只能与 kind = 'churn' 的效果同用；逾期类行动请用 cost",
@@ -135,18 +93,27 @@ class Action(_Strict):
         return self
 
 
-class Playbook(_Strict):
-    """The actions, in the file's order; where two are expected to earn the same, the earlier one is recommended."""
+class Playbook(Strict):
+    """The actions, in the file's order; where two are expected to earn the same, the earlier one is recommended.
+
+    ``credit`` says how debtors are answered; None: as the built-in playbook has it.
+    """
 
     actions: tuple[Action, ...]
+    credit: CreditPolicy | None = None
+
+    @property
+    def policy(self) -> CreditPolicy:
+        """How debtors are answered."""
+        return self.credit or built_in_policy()
 
     @model_validator(mode="after")
     def _different_ids(self) -> "Playbook":
         if not self.actions:
-            raise _fault_of(_NO_ACTIONS)
+            raise fault_of(_NO_ACTIONS)
         ids = [a.id for a in self.actions]
         if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
-            raise _fault_of(
+            raise fault_of(
                 Text("each id can be used once; repeated: {ids}", "每个 id 只能使用一次；重复的有：{ids}").format(
                     ids=", ".join(twice)
                 )
@@ -157,8 +124,16 @@ class Playbook(_Strict):
 def load_playbook(project: Project) -> Playbook:
     """The project's own playbook, or the built-in one. Raises ProjectError: see `read_playbook`."""
     if project.playbook is None:
-        return read_playbook(files("serving.decisions") / "default_playbook.toml")
+        return read_playbook(BUILT_IN)
     return read_playbook(project.root / project.playbook.path, project.features)
+
+
+@cache
+def built_in_policy() -> CreditPolicy:
+    """The credit policy of the built-in playbook."""
+    found = read_playbook(BUILT_IN).credit
+    assert found is not None
+    return found
 
 
 def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) -> Playbook:
@@ -171,7 +146,7 @@ def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) ->
     actions = raw if isinstance(raw, list) else []
     try:
         return Playbook.model_validate(
-            {**document, "actions": tuple(actions) if isinstance(raw, list) else raw},
+            {**document, "actions": tuple(actions) if isinstance(raw, list) else raw, **_credit(document)},
             context={OWN_FEATURES: frozenset(own_features)},
         )
     except ValidationError as error:
@@ -181,6 +156,14 @@ def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) ->
         file=file,
         faults=Text("\n".join(f"  - {t.en}" for t in faults), "\n".join(f"  - {t.zh}" for t in faults)),
     )
+
+
+def _credit(document: dict[str, Any]) -> dict[str, Any]:
+    """The credit policy with its lists as tuples, which is what strict reading takes."""
+    credit = document.get("credit")
+    if not isinstance(credit, dict):
+        return {}
+    return {"credit": {name: tuple(value) if isinstance(value, list) else value for name, value in credit.items()}}
 
 
 def _read_toml(file: Path | Traversable) -> dict[str, Any]:
@@ -209,6 +192,8 @@ _SECTIONS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     (): tuple(Playbook.model_fields),
     ("actions",): tuple(Action.model_fields),
     ("actions", "effect"): tuple(Effect.model_fields),
+    ("credit",): tuple(CreditPolicy.model_fields),
+    ("credit", "dunning"): tuple(DunningStep.model_fields),
 }
 
 _NUMBER = Text("it must be a number, got {got}", "应为数字，得到 {got}")

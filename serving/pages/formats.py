@@ -39,6 +39,15 @@ def money(value: float | None) -> str:
     return f"{value:,.2f}".replace("-", "−")
 
 
+def amount_of(value: float | None) -> str:
+    """A number of things that need not be whole: with one decimal below ten.
+
+    >>> amount_of(7.42)
+    '7.4'
+    """
+    return MISSING if value is None else number(value) if value >= 9.95 else f"{value:.1f}"
+
+
 def percent(share: float | None, decimals: int = 0) -> str:
     """A share of 1 in per cent; never rounded to a certainty that it is not.
 

@@ -9,9 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.text import Language, Text
 from serving.pages import formats
-from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY
-from serving.schemas import BilingualText
+from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY, SORTS_OF_VALUE
+from serving.score_schema import BilingualText
+from training.life_cycle import STAGES
 from training.models.rfm import SEGMENTS
+from training.tiers import TIERS
+from training.trajectory.states import STATES
 
 _FOLDER = Path(__file__).parent
 
@@ -29,6 +32,7 @@ def _environment() -> Environment:
         "number": formats.number,
         "money": formats.money,
         "percent": formats.percent,
+        "amount_of": formats.amount_of,
         "as_path": lambda text: quote(text, safe=""),
     }
     environment.globals |= {
@@ -38,6 +42,10 @@ def _environment() -> Environment:
         "interval": formats.interval,
         "segments": SEGMENTS,
         "bands": BANDS,
+        "tiers": TIERS,
+        "stages": STAGES,
+        "trajectories": STATES,
+        "sorts_of_value": SORTS_OF_VALUE,
     }
     environment.globals |= {"sorts": SORTS, "sorts_of_money": SORTS_OF_MONEY, "no_action": NO_ACTION}
     return environment

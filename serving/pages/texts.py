@@ -12,11 +12,15 @@ SORTS: dict[str, Text] = {
     "-expected_profit": Text("Expected profit", "预期利润"),
     "-churn_probability": Text("Churn risk", "流失风险"),
     "-value_at_stake": Text("Value at stake", "留存价值"),
+    "-lifetime_value": Text("Lifetime value", "终身价值"),
+    "-value_score": Text("Value score", "价值评分"),
     "customer_id": Text("Customer id", "客户编号"),
 }
 
 SORTS_OF_MONEY = ("-expected_profit", "-value_at_stake")
 """Those that say nothing where no money is known."""
+SORTS_OF_VALUE = ("-lifetime_value", "-value_score")
+"""Those that say nothing where purchases could not be foretold."""
 
 NO_ACTION = Text("No action pays today", "今天无需行动")
 
@@ -110,6 +114,21 @@ PAGE: dict[str, Text] = {
     "fact_spend": Text("Spend, 365 days", "近 365 天消费额"),
     "fact_overdue": Text("Overdue balance", "逾期未付余额"),
     "fact_stake": Text("Margin at stake, {days} days", "未来 {days} 天留存毛利"),
+    "value": Text("Value", "价值"),
+    "lifetime_value": Text("Expected margin of {days} days, discounted", "未来 {days} 天预期毛利（折现）"),
+    "range_90": Text("90%: {low} to {high}", "90% 区间：{low} 至 {high}"),
+    "value_score": Text("Value score", "价值评分"),
+    "loyalty": Text("Loyalty", "忠诚度"),
+    "share_of_customer": Text("Share of customer", "客户份额"),
+    "trajectory": Text("Course of spend", "消费走势"),
+    "trajectory_since": Text(" since {day}", "（自 {day} 起）"),
+    "cluster": Text("Acts like the group", "行为群组"),
+    "expected_purchases": Text(
+        "Expected to buy on about {purchases} days within {days} days (90%: {low} to {high}) and to spend {revenue} {currency}.",
+        "预计 {days} 天内约有 {purchases} 天购买（90% 区间：{low} 至 {high}），消费 {revenue} {currency}。",
+    ),
+    "tier": Text("Tier", "客户等级"),
+    "stage": Text("Stage of life", "生命周期阶段"),
     "manager": Text("Account manager", "客户经理"),
     "abstained": Text("No score for this customer", "该客户未评分"),
     "raw": Text("This answer as JSON", "查看 JSON"),

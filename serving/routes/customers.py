@@ -18,7 +18,8 @@ from serving.problems import (
 )
 from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
 from serving.routes.state import age_header, served_run, service_of
-from serving.schemas import MAX_ID_LENGTH, MAX_PAGE, ChurnBand, CustomerPage, Lookup, LookupAnswer, Score
+from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer
+from serving.score_schema import MAX_ID_LENGTH, ChurnBand, Score, StageCode, TierCode, TrajectoryCode
 from serving.store import Filters, Sort, Stored, find_customer, find_customers, list_customers, reading
 from serving.store.database import storage_faults
 
@@ -31,6 +32,10 @@ SortName = Literal[
     "churn_probability",
     "-value_at_stake",
     "value_at_stake",
+    "-lifetime_value",
+    "lifetime_value",
+    "-value_score",
+    "value_score",
     "-customer_id",
     "customer_id",
 ]
@@ -95,12 +100,16 @@ def get_customers(
     segment: Name = None,
     churn_band: ChurnBand | None = None,
     action: Name = None,
+    tier: TierCode | None = None,
+    lifecycle_stage: StageCode | None = None,
+    trajectory: TrajectoryCode | None = None,
     search: Name = None,
     sort: SortName = "-expected_profit",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(min_length=1, max_length=MAX_CURSOR_LENGTH)] = None,
 ) -> Response:
-    """Customers by segment, churn band, action, or the start of an id or part of a name (``search``).
+    """Customers by segment, churn band, action, tier, stage of life, course of spend, or the start of an id or part of a
+    name (``search``).
 
     Customers without the value that is sorted by come last. Give ``next_cursor`` as ``cursor`` to get the next page;
     once newer scores are published, an old cursor is answered with 410.
@@ -109,7 +118,7 @@ def get_customers(
     with reading(service.store) as connection:
         run = served_run(connection)
         after = decode_cursor(cursor, run.run_id, sort) if cursor else None
-        filters = Filters(segment, churn_band, action, search)
+        filters = Filters(segment, churn_band, action, tier, lifecycle_stage, trajectory, search)
         page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, limit)
     following = encode_cursor(run.run_id, sort, page.last) if page.last else None
     head = orjson.dumps({"run_id": run.run_id, "as_of": run.as_of}, option=orjson.OPT_UTC_Z)

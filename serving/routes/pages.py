@@ -16,8 +16,11 @@ from serving.problems import ApiError
 from serving.routes.cursors import decode_cursor, encode_cursor
 from serving.routes.customers import SortName, not_found, parse_sort
 from serving.routes.state import Service, served_run, service_of
-from serving.schemas import PublishedRun, Score
+from serving.schemas import PublishedRun
+from serving.score_schema import Score
 from serving.store import NO_ACTION, Filters, count_customers, current_run, find_customer, list_customers, reading
+from training.life_cycle import STAGES
+from training.tiers import TIERS
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,6 +37,8 @@ def get_list(
     segment: _Asked = "",
     band: _Asked = "",
     action: _Asked = "",
+    tier: _Asked = "",
+    stage: _Asked = "",
     search: _Asked = "",
     sort: _Asked = "",
     cursor: _Asked = "",
@@ -44,6 +49,8 @@ def get_list(
         "segment": segment.strip(),
         "band": band if band in BANDS else "",
         "action": action.strip(),
+        "tier": tier if tier in TIERS else "",
+        "stage": stage if stage in STAGES else "",
         "search": search.strip(),
         "sort": sort if sort in get_args(SortName) else "",
     }
@@ -66,7 +73,8 @@ def _begin_again(request: Request, target: str) -> dict[str, str]:
 def _rows(connection: Connection, run: PublishedRun, asked: dict[str, str], cursor: str) -> dict[str, Any]:
     """The customers of one page of the list, how many there are in all, and the cursor of the next page."""
     sort: SortName = asked["sort"] or ("-expected_profit" if run.summary.expected_profit else "-churn_probability")  # type: ignore[assignment]
-    filters = Filters(*(asked[name] or None for name in ("segment", "band", "action", "search")))
+    names = {"segment": "segment", "churn_band": "band", "action": "action", "tier": "tier", "stage": "stage"}
+    filters = Filters(**{name: asked[given] or None for name, given in (names | {"search": "search"}).items()})
     after = decode_cursor(cursor, run.run_id, sort) if cursor else None
     page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, ROWS)
     return {

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn
 
 from features.errors import StorageError
 from features.text import Text
-from serving.store.tables import METADATA
+from serving.store.tables import METADATA, SCORES
 
 STORE_FILE = "store.db"
 """The store's name inside a project's workspace."""
@@ -46,7 +47,19 @@ def open_store(path: Path, busy_seconds: float = 30) -> Store:
         )
         with store.writer.begin() as connection:
             METADATA.create_all(connection)
+            _add_new_columns(connection)
     return store
+
+
+def _add_new_columns(connection: Connection) -> None:
+    """Give a store that an earlier Retinue made the columns that came since; they are empty until the next run."""
+    known = {column["name"] for column in inspect(connection).get_columns(SCORES.name)}
+    for column in SCORES.c:
+        if column.name not in known:
+            described = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {SCORES.name} ADD COLUMN {described}")
+    for index in SCORES.indexes:
+        index.create(connection, checkfirst=True)
 
 
 def held_connection(store: Store) -> Connection:

@@ -14,14 +14,18 @@ from sqlalchemy.exc import IntegrityError
 
 from features.errors import NotFoundError, StorageError
 from features.text import Text
-from serving.schemas import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText, PublishedRun, RunSummary
+from serving.schemas import PublishedRun, RunSummary
+from serving.score_schema import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText
 from serving.store.database import Store, writing
+from serving.store.debts import Debts, insert_debts
 from serving.store.queries import current_run
-from serving.store.tables import CURRENT, RUNS, SCORES
+from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS, SCORES
 
 NO_ACTION = "no_action"
 """The recommended action of a customer for whom no action pays."""
 
+_NAMED = {"recommended_action": "action_names", "tier": "tier_names"}
+"""Columns of codes whose names the company chose, and where a run's summary keeps these."""
 _ROWS_AT_ONCE = 2_000
 _FLOATS = [f.name for f in SCORES_SCHEMA if f.type == pa.float64()]
 _COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body")]
@@ -42,7 +46,9 @@ class Run:
     leaving: Text | None = None
 
 
-def publish(store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch]) -> PublishedRun:
+def publish(
+    store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch], debts: Debts | None = None
+) -> PublishedRun:
     """Make ``scores`` (columns of SCORES_SCHEMA) the run that is served, in one transaction.
 
     Readers see the old run or the new one, never a mix. The run served before is kept, so that ``roll_back`` can
@@ -57,6 +63,8 @@ def publish(store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch])
         _forget_all_but(connection, previous if previous is not None else -1, run.run_id)
         number = _insert_run(connection, run)
         facts = _insert_scores(connection, number, run, batches)
+        if debts is not None:
+            insert_debts(connection, number, debts)
         _summarise(connection, number, facts, run.leaving)
         connection.execute(insert(CURRENT).values(only=1, run=number, previous_run=previous))
         published = current_run(connection)
@@ -94,7 +102,8 @@ def _forget_all_but(connection: Connection, number: int, run_id: str) -> None:
     """Remove every run except ``number``, before the new rows come: they then take the room that this frees."""
     connection.execute(delete(CURRENT))
     keep = select(RUNS.c.number).where(RUNS.c.number == number, RUNS.c.run_id != run_id)
-    connection.execute(delete(SCORES).where(SCORES.c.run.not_in(keep)))
+    for table in (SCORES, DEBTORS, INVOICES):
+        connection.execute(delete(table).where(table.c.run.not_in(keep)))
     connection.execute(delete(RUNS).where(RUNS.c.number.not_in(keep)))
 
 
@@ -126,17 +135,16 @@ def _iso(instant: datetime) -> str:
 
 def _insert_scores(connection: Connection, number: int, run: Run, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
     """Insert all rows; give the facts that the store's columns do not hold (currency, horizons, names of actions)."""
-    facts: dict[str, Any] = {"action_names": {}}
+    facts: dict[str, Any] = {"action_names": {}, "tier_names": {}}
     try:
         for table in _checked(run, batches):
             rows = table.to_pylist()
             connection.execute(insert(SCORES), [_stored(number, row) for row in rows])
             facts |= {name: rows[-1][name] for name in ("currency", "churn_horizon_days", "value_horizon_days")}
-            facts["action_names"] |= {
-                row["recommended_action"]: row["recommended_action_name"]
-                for row in rows
-                if row["recommended_action_name"] is not None
-            }
+            for code in ("recommended_action", "tier"):
+                facts[_NAMED[code]] |= {
+                    row[code]: row[f"{code}_name"] for row in rows if row[f"{code}_name"] is not None
+                }
     except IntegrityError as fault:
         raise StorageError(
             Text(
@@ -145,7 +153,7 @@ def _insert_scores(connection: Connection, number: int, run: Run, batches: Itera
             ),
             fault=fault.orig,
         ) from fault
-    if len(facts) == 1:
+    if "currency" not in facts:
         raise StorageError(
             Text(
                 "The run {run} holds no customers; nothing was published, and the scores served before stay.",
@@ -214,13 +222,14 @@ def _summarise(connection: Connection, number: int, facts: dict[str, Any], leavi
     """Count and sum what was inserted, and write it beside the run. A sum of which no part is known is None."""
     mine = SCORES.c.run == number
     acts = SCORES.c.recommended_action != NO_ACTION
-    rows, abstained, valued, stake, profit = connection.execute(
+    rows, abstained, valued, stake, profit, lifetime_value = connection.execute(
         select(
             func.count(),
             func.count().filter(SCORES.c.churn_probability.is_(None)),
             func.count(SCORES.c.value_at_stake),
             func.coalesce(func.sum(SCORES.c.value_at_stake).filter(SCORES.c.churn_band == "high"), 0.0),
             func.coalesce(func.sum(SCORES.c.expected_profit).filter(acts), 0.0),
+            func.sum(SCORES.c.lifetime_value),
         ).where(mine)
     ).one()
     by_action = _counts(connection, number, "recommended_action")
@@ -230,8 +239,12 @@ def _summarise(connection: Connection, number: int, facts: dict[str, Any], leavi
         leaving=BilingualText(**leaving._asdict()) if leaving else None,
         by_segment=_counts(connection, number, "segment"),
         by_churn_band=_counts(connection, number, "churn_band"),
+        by_tier=_counts(connection, number, "tier"),
+        by_lifecycle_stage=_counts(connection, number, "lifecycle_stage"),
+        by_trajectory=_counts(connection, number, "trajectory"),
+        lifetime_value=lifetime_value,
         by_action=by_action,
-        action_names={k: BilingualText(**v) for k, v in facts.pop("action_names").items()},
+        **{name: {k: BilingualText(**v) for k, v in facts.pop(name).items()} for name in _NAMED.values()},
         high_risk_value_at_stake=stake if valued else None,
         expected_profit=profit if by_action else None,
         **facts,

@@ -24,6 +24,9 @@ class Filters(NamedTuple):
     segment: str | None = None
     churn_band: str | None = None
     action: str | None = None
+    tier: str | None = None
+    stage: str | None = None
+    trajectory: str | None = None
     search: str | None = None
 
 
@@ -119,16 +122,23 @@ def count_customers(connection: Connection, run_id: str, filters: Filters) -> in
 
 _Asked = Select[tuple[str, bytes]]
 
+_FILTERED = {
+    "segment": "segment",
+    "churn_band": "churn_band",
+    "action": "recommended_action",
+    "tier": "tier",
+    "stage": "lifecycle_stage",
+    "trajectory": "trajectory",
+}
+"""Filters that ask for one value, and the column that has it."""
+
 
 def _matching(run_id: str, filters: Filters) -> _Asked:
     run = select(RUNS.c.number).where(RUNS.c.run_id == run_id).scalar_subquery()
     asked = select(SCORES.c.customer_id, SCORES.c.body).where(SCORES.c.run == run)
-    if filters.segment is not None:
-        asked = asked.where(SCORES.c.segment == filters.segment)
-    if filters.churn_band is not None:
-        asked = asked.where(SCORES.c.churn_band == filters.churn_band)
-    if filters.action is not None:
-        asked = asked.where(SCORES.c.recommended_action == filters.action)
+    for name, column in _FILTERED.items():
+        if (value := getattr(filters, name)) is not None:
+            asked = asked.where(SCORES.c[column] == value)
     if filters.search:
         asked = asked.where(_found_by(filters.search))
     return asked

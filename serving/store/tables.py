@@ -45,15 +45,27 @@ SCORES = Table(
     Column("recommended_action", String),
     Column("expected_profit", Float),
     Column("value_at_stake", Float),
+    Column("lifetime_value", Float),
+    Column("value_score", Float),
+    Column("tier", String),
+    Column("lifecycle_stage", String),
+    Column("trajectory", String),
     Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
     UniqueConstraint("run", "customer_id"),
 )
 
-SORT_COLUMNS = ("expected_profit", "churn_probability", "value_at_stake", "customer_id")
+SORT_COLUMNS = (
+    "expected_profit",
+    "churn_probability",
+    "value_at_stake",
+    "lifetime_value",
+    "value_score",
+    "customer_id",
+)
 """What a list can be sorted by."""
 
 # A sort walks its index in order; the filter columns in it spare a visit to the row for customers that do not match.
-for _column in ("expected_profit", "churn_probability", "value_at_stake"):
+for _column in SORT_COLUMNS[:-1]:
     Index(
         f"scores_by_{_column}",
         SCORES.c.run,
@@ -63,6 +75,37 @@ for _column in ("expected_profit", "churn_probability", "value_at_stake"):
         SCORES.c.churn_band,
         SCORES.c.recommended_action,
     )
+
+DEBTORS = Table(
+    "debtors",
+    METADATA,
+    Column("run", ForeignKey("runs.number"), primary_key=True),
+    Column("customer_id", String, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # the CustomerReceivables as finished JSON
+)
+
+INVOICES = Table(
+    "invoices",
+    METADATA,
+    Column("run", ForeignKey("runs.number"), primary_key=True),
+    Column("invoice_id", String, primary_key=True),
+    Column("customer_id", String, nullable=False),
+    Column("late_amount", Float, nullable=False),
+    Column("late_band", String),
+    Column("days_overdue", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the InvoiceRisk as finished JSON
+)
+"""Open invoices; ``late_amount`` is what is expected of each to come late, currency."""
+
+Index("invoices_by_customer", INVOICES.c.run, INVOICES.c.customer_id, INVOICES.c.invoice_id)
+Index(
+    "invoices_by_late_amount",
+    INVOICES.c.run,
+    INVOICES.c.late_amount,
+    INVOICES.c.invoice_id,
+    INVOICES.c.late_band,
+    INVOICES.c.days_overdue,
+)
 
 CURRENT = Table(
     "current",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from features.text import Text
-from serving.schemas import SCORES_SCHEMA
-from serving.store import STORE_FILE, Run, Store, open_store, publish
+from serving.receivable_schemas import CustomerReceivables
+from serving.score_schema import SCORES_SCHEMA
+from serving.store import STORE_FILE, Debts, Run, Store, open_store, publish
 
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
 PUBLISHED_AT = datetime(2026, 3, 31, 2, 30, tzinfo=UTC)
@@ -45,6 +46,69 @@ ABSTAINED: dict[str, Any] = dict.fromkeys(
 }
 
 
+NO_STANDING: dict[str, Any] = dict.fromkeys(
+    (
+        "expected_purchases",
+        "expected_purchases_low",
+        "expected_purchases_high",
+        "expected_revenue",
+        "expected_revenue_low",
+        "expected_revenue_high",
+        "lifetime_value",
+        "lifetime_value_low",
+        "lifetime_value_high",
+        "value_score",
+        "share_of_customer",
+        "tier",
+        "tier_name",
+        "lifecycle_stage",
+        "trajectory",
+        "trajectory_probability",
+        "trajectory_since",
+        "loyalty_index",
+        "cluster",
+        "cluster_name",
+        "credit_class",
+        "credit_score",
+        "credit_probability",
+        "late_probability",
+        "credit_response",
+        "credit_response_name",
+        "lifetime_value_net",
+    )
+)
+"""Nothing is known of what the customer is worth and where it belongs."""
+STANDING: dict[str, Any] = {
+    "expected_purchases": 7.42,
+    "expected_purchases_low": 2.0,
+    "expected_purchases_high": 13.0,
+    "expected_revenue": 980.5,
+    "expected_revenue_low": 240.0,
+    "expected_revenue_high": 1810.0,
+    "lifetime_value": 281.25,
+    "lifetime_value_low": -12.0,
+    "lifetime_value_high": 520.0,
+    "value_score": 71.5,
+    "share_of_customer": 0.4,
+    "tier": "key",
+    "tier_name": {"en": "House account", "zh": "大客户"},
+    "lifecycle_stage": "maturity",
+    "trajectory": "declining",
+    "trajectory_probability": 0.83,
+    "trajectory_since": date(2025, 12, 1),
+    "loyalty_index": 58.0,
+    "cluster": 2,
+    "cluster_name": {"en": "Buy often", "zh": "购买频繁"},
+    "credit_class": "D",
+    "credit_score": 31.0,
+    "credit_probability": 0.22,
+    "late_probability": 0.7,
+    "credit_response": "dun",
+    "credit_response_name": {"en": "Next dunning step", "zh": "进入下一催收步骤"},
+    "lifetime_value_net": 250.5,
+}
+
+
 def score(customer_id: str, **changes: Any) -> dict[str, Any]:
     """One hand-written row of scores."""
     row = {
@@ -68,6 +132,7 @@ def score(customer_id: str, **changes: Any) -> dict[str, Any]:
         "overdue_balance": None,
         "value_at_stake": 300.0,
         "value_horizon_days": 365,
+        **NO_STANDING,
         "currency": "EUR",
         "recommended_action": "call",
         "recommended_action_name": {"en": "Personal call", "zh": "电话回访"},
@@ -99,7 +164,13 @@ def score(customer_id: str, **changes: Any) -> dict[str, Any]:
 
 COMPANY = [
     score(
-        "C-1", customer_name="Acme", churn_probability=0.9, churn_band="high", segment="at_risk", expected_profit=75.0
+        "C-1",
+        customer_name="Acme",
+        churn_probability=0.9,
+        churn_band="high",
+        segment="at_risk",
+        expected_profit=75.0,
+        **STANDING,
     ),
     score("C-2", churn_probability=0.1, churn_band="low", recommended_action="no_action", expected_profit=0.0),
     score("C-3", customer_name="<script>alert(1)</script>", value_at_stake=-20.0),
@@ -111,6 +182,66 @@ COMPANY = [
 def table(rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as the Arrow table that ``publish`` takes."""
     return pa.Table.from_pylist(rows, SCORES_SCHEMA)
+
+
+def debtor(customer_id: str, **changes: Any) -> dict[str, Any]:
+    """One hand-written row of debts."""
+    row: dict[str, Any] = dict.fromkeys(CustomerReceivables.model_fields) | {
+        "customer_id": customer_id,
+        "as_of": AS_OF,
+        "currency": "EUR",
+        "balance": 300.0,
+        "open": 300.0,
+        "overdue": 100.0,
+        "open_current": 200.0,
+        "open_1_30": 100.0,
+        "open_31_60": 0.0,
+        "open_61_90": 0.0,
+        "open_over_90": 0.0,
+        "disputed_open": 0.0,
+        "unapplied": 0.0,
+        "open_items": 2,
+        "oldest_overdue_days": 9,
+        "has_overdue_risk": False,
+    }
+    return row | changes
+
+
+def invoice(invoice_id: str, customer_id: str, **changes: Any) -> dict[str, Any]:
+    """One hand-written open invoice."""
+    row = {
+        "invoice_id": invoice_id,
+        "customer_id": customer_id,
+        "as_of": AS_OF,
+        "issued_at": datetime(2026, 2, 20, tzinfo=UTC),
+        "due_at": date(2026, 3, 22),
+        "amount": 120.0,
+        "open_amount": 100.0,
+        "days_overdue": 9,
+        "bucket": "1_30",
+        "disputed": False,
+        "late_probability": 1.0,
+        "late_30_probability": 0.25,
+        "late_band": "high",
+        "expected_paid_at": date(2026, 4, 9),
+        "expected_paid_low": date(2026, 4, 2),
+        "expected_paid_high": None,
+        "unpaid_probability": 0.01,
+        "basis": "history",
+        "currency": "EUR",
+        "model_version": "2",
+    }
+    return row | changes
+
+
+DEBTORS = [debtor("C-1", credit_class="D", payer="unclear"), debtor(ODD_ID, balance=-5.0)]
+INVOICES = [
+    invoice("R-1", "C-1"),
+    invoice(
+        *("R-2", "C-1"), days_overdue=0, bucket="current", open_amount=200.0, late_probability=0.4, late_band="medium"
+    ),
+    invoice("R/3 ü", ODD_ID, late_probability=None, late_band=None, days_overdue=3),
+]
 
 
 def run(run_id: str = "run-1") -> Run:
@@ -158,7 +289,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server that serves the company of five."""
     folder = tmp_path_factory.mktemp("project")
     filled = open_store(write_project(folder))
-    publish(filled, run(), table(COMPANY))
+    publish(filled, run(), table(COMPANY), Debts(DEBTORS, INVOICES))
     filled.close()
     with serving(folder) as address:
         yield address

@@ -16,7 +16,7 @@ import pytest
 
 from features.errors import StorageError
 from serving.language import preferred
-from serving.schemas import SCORES_SCHEMA
+from serving.score_schema import SCORES_SCHEMA
 from serving.server import ServeError, listen, settings_of
 from serving.store import open_store, publish
 from tests.serving.conftest import AS_OF, COMPANY, ODD_ID, run, score, serving, table, write_project
@@ -25,7 +25,8 @@ from tests.serving.conftest import AS_OF, COMPANY, ODD_ID, run, score, serving, 
 def row(customer_id: str) -> dict[str, Any]:
     """What the API should say of one of the company's customers."""
     [found] = [r for r in COMPANY if r["customer_id"] == customer_id]
-    return found | {"as_of": "2026-03-31T00:00:00Z"}
+    since = found["trajectory_since"] and found["trajectory_since"].isoformat()
+    return found | {"as_of": "2026-03-31T00:00:00Z", "trajectory_since": since}
 
 
 def problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]:
@@ -112,6 +113,9 @@ def test_cursors_lead_through_a_list_once(server: str) -> None:
         ({"search": "acme"}, ["C-1"]),
         ({"segment": "nobody"}, []),
         ({"sort": "-value_at_stake", "limit": 1, "churn_band": "medium"}, [ODD_ID]),
+        ({"tier": "key", "lifecycle_stage": "maturity", "trajectory": "declining"}, ["C-1"]),
+        ({"tier": "strategic"}, []),
+        ({"sort": "-lifetime_value", "limit": 1}, ["C-1"]),
     ],
 )
 def test_a_list_is_filtered(server: str, parameters: dict[str, str], expected: list[str]) -> None:
@@ -128,6 +132,7 @@ def test_a_list_is_filtered(server: str, parameters: dict[str, str], expected: l
         {"limit": "99999999999999999999999"},
         {"sort": "name"},
         {"churn_band": "purple"},
+        {"tier": "gold"},
         {"segment": ""},
         {"search": "x" * 201},
         {"cursor": "A" * 9000},
@@ -267,6 +272,8 @@ def test_the_openapi_description_gives_examples_and_problems(server: str) -> Non
         "/v1/customers/{customer_id}",
         "/v1/customers",
         "/v1/customers:lookup",
+        "/v1/customers/{customer_id}/receivables",
+        "/v1/invoices",
         "/v1/runs/current",
         "/healthz",
         "/readyz",

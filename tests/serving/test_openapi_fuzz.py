@@ -11,7 +11,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 OPERATIONS = (
     ("GET", "/v1/customers/{customer_id}"),
     ("GET", "/v1/customers"),
+    ("GET", "/v1/customers/{customer_id}/receivables"),
     ("POST", "/v1/customers:lookup"),
+    ("GET", "/v1/invoices"),
     ("GET", "/v1/runs/current"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

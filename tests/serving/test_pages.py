@@ -93,6 +93,34 @@ def test_a_customer_page_tells_risk_reasons_action_and_assumption(server: str) -
         assert words in page
 
 
+def test_a_customer_page_tells_what_the_customer_is_worth_and_where_it_stands(server: str) -> None:
+    page = httpx.get(f"{server}/customers/C-1").text
+    for words in (
+        "Expected margin of 365 days, discounted",
+        "281 EUR",
+        "90%: −12 to 520",
+        "Expected to buy on about 7.4 days within 365 days (90%: 2 to 13) and to spend 981 EUR.",
+        "72 / 100",
+        "58 / 100",
+        "40%",
+        "House account",
+        "Maturity",
+        "declining since 2025-12-01",
+        "(83%)",
+        "Buy often",
+    ):
+        assert words in page
+    chinese = httpx.get(f"{server}/customers/C-1", headers={"Accept-Language": "zh"}).text
+    for words in ("大客户", "成熟期", "下降（自 2025-12-01 起）", "购买频繁", "预计 365 天内约有 7.4 天购买"):
+        assert words in chinese
+    assert "Expected margin" not in httpx.get(f"{server}/customers/C-2").text
+
+
+def test_the_list_is_filtered_by_tier_and_stage(server: str) -> None:
+    for query, rows in (("tier=key", 1), ("stage=maturity", 1), ("tier=general", 0), ("tier=nonsense", 5)):
+        assert httpx.get(f"{server}/?{query}").text.count('class="open"') == rows
+
+
 def test_the_pages_say_what_leaving_means(server: str) -> None:
     for path in ("/", "/customers/C-1"):
         assert "Leaving means: no purchase for 90 days." in httpx.get(server + path).text

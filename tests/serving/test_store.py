@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import select, update
 
 from features.errors import NotFoundError, StorageError
-from serving.schemas import SCORES_SCHEMA, Score
+from serving.score_schema import SCORES_SCHEMA, Score
 from serving.store import (
     SORT_COLUMNS,
     Filters,
@@ -32,7 +33,8 @@ from serving.store import (
     reading,
     roll_back,
 )
-from tests.serving.conftest import ABSTAINED, AS_OF, COMPANY, ODD_ID, PUBLISHED_AT, run, score, table
+from serving.store.tables import SCORES
+from tests.serving.conftest import ABSTAINED, AS_OF, COMPANY, NO_STANDING, ODD_ID, PUBLISHED_AT, run, score, table
 
 EVERYBODY = Filters()
 
@@ -71,7 +73,8 @@ def test_a_published_customer_equals_its_row_field_for_field(store: Store) -> No
             stored = find_customer(connection, row["customer_id"])
             assert stored is not None
             assert stored.as_of == AS_OF
-            assert json.loads(stored.body) == row | {"as_of": "2026-03-31T00:00:00Z"}
+            since = row["trajectory_since"] and row["trajectory_since"].isoformat()
+            assert json.loads(stored.body) == row | {"as_of": "2026-03-31T00:00:00Z", "trajectory_since": since}
             assert list(json.loads(stored.body)) == SCORES_SCHEMA.names
             assert Score.model_validate_json(stored.body).model_dump() == row
 
@@ -87,6 +90,11 @@ def test_the_summary_counts_and_sums_what_was_published(store: Store) -> None:
         "leaving": {"en": "no purchase for 90 days", "zh": "90 天内没有购买"},
         "by_segment": {"loyal": 2, "at_risk": 1, "lost": 1},
         "by_churn_band": {"medium": 2, "high": 1, "low": 1},
+        "by_tier": {"key": 1},
+        "tier_names": {"key": {"en": "House account", "zh": "大客户"}},
+        "by_lifecycle_stage": {"maturity": 1},
+        "by_trajectory": {"declining": 1},
+        "lifetime_value": 281.25,
         "by_action": {"call": 3, "no_action": 1},
         "action_names": {
             "call": {"en": "Personal call", "zh": "电话回访"},
@@ -123,6 +131,30 @@ def test_columns_in_another_order_or_narrower_types_are_put_right(store: Store) 
         stored = find_customer(connection, "C-1")
     assert stored is not None
     assert list(json.loads(stored.body)) == SCORES_SCHEMA.names
+
+
+def test_a_store_of_an_earlier_version_is_read_on_and_gets_the_new_columns(store: Store) -> None:
+    publish(store, run("old"), table(COMPANY))
+    new = [c.name for c in SCORES.c if c.name in NO_STANDING]
+    with store.writer.begin() as connection:  # as it was before customers had a tier
+        for column in ("lifetime_value", "value_score"):
+            connection.exec_driver_sql(f"DROP INDEX scores_by_{column}")
+        for column in new:
+            connection.exec_driver_sql(f"ALTER TABLE scores DROP COLUMN {column}")
+        bodies = connection.execute(select(SCORES.c.customer_id, SCORES.c.body)).all()
+        for customer_id, body in bodies:
+            known = {name: value for name, value in json.loads(body).items() if name not in NO_STANDING}
+            shrunk = update(SCORES).where(SCORES.c.customer_id == customer_id).values(body=json.dumps(known).encode())
+            connection.execute(shrunk)
+    opened = open_store(store.path)
+    with reading(opened) as connection:
+        stored = find_customer(connection, "C-1")
+        assert stored is not None
+        assert Score.model_validate_json(stored.body).tier is None
+    assert ids(opened, Sort("lifetime_value", True), run_id="old") == sorted(row["customer_id"] for row in COMPANY)
+    publish(opened, run("new"), table(COMPANY))
+    assert ids(opened, Sort("lifetime_value", True), Filters(tier="key"), run_id="new") == ["C-1"]
+    opened.close()
 
 
 # What is refused, leaving all as it was
@@ -245,6 +277,9 @@ def test_pages_hold_every_customer_once_when_values_are_equal(store: Store, colu
         (Filters(search="%"), []),
         (Filters(search="_"), []),
         (Filters(segment="nothing"), []),
+        (Filters(tier="key"), ["C-1"]),
+        (Filters(stage="maturity", trajectory="declining"), ["C-1"]),
+        (Filters(stage="growth"), []),
     ],
 )
 def test_filters_choose_customers(store: Store, filters: Filters, expected: list[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from features.simulation.write import write_company
 from serving.demo.demos import project_text
-from serving.schemas import SCORES_SCHEMA
+from serving.score_schema import SCORES_SCHEMA
 from tests.whole.company import command, environment, files_below, retinue
 
 AS_OF = "2026-07-01"

@@ -194,7 +194,10 @@ GROUPS = (
     Group(
         "accounts",
         "credit",
-        ("quick_ratio", "debt_to_net_worth", "net_income_share"),
+        (
+            *("quick_ratio", "debt_to_net_worth", "net_income_share", "gross_margin_share", "return_on_assets"),
+            *("receivables_turned_over", "inventory_turned_over"),
+        ),
         Text("The customer's own accounts.", "客户自身的财务报表。"),
         (
             (
@@ -241,6 +244,34 @@ GROUPS = (
                 Text(
                     "By its last accounts, debts of {debt_to_net_worth:decimal} times its tangible net worth.",
                     "据最近财务报表，负债为有形净值的 {debt_to_net_worth:decimal} 倍。",
+                ),
+            ),
+            (
+                "gross_margin_share IS NOT NULL",
+                Text(
+                    "By its last accounts, a gross margin of {gross_margin_share:percent} of revenue.",
+                    "据最近财务报表，销售毛利率为 {gross_margin_share:percent}。",
+                ),
+            ),
+            (
+                "return_on_assets IS NOT NULL",
+                Text(
+                    "By its last accounts, a return of {return_on_assets:percent} on its assets.",
+                    "据最近财务报表，总资产净利率为 {return_on_assets:percent}。",
+                ),
+            ),
+            (
+                "receivables_turned_over IS NOT NULL",
+                Text(
+                    "By its last accounts, its receivables turn over {receivables_turned_over:decimal} times a year.",
+                    "据最近财务报表，应收账款年周转 {receivables_turned_over:decimal} 次。",
+                ),
+            ),
+            (
+                "inventory_turned_over IS NOT NULL",
+                Text(
+                    "By its last accounts, its stock turns over {inventory_turned_over:decimal} times a year.",
+                    "据最近财务报表，存货年周转 {inventory_turned_over:decimal} 次。",
                 ),
             ),
         ),

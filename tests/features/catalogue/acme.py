@@ -105,10 +105,10 @@ acme        | 2025-07-02 | visit    | treated
 """
 
 FINANCIALS = """
-customer_id | as_of      | known_at   | current_assets | inventory | current_liabilities | total_debt | tangible_net_worth | revenue | net_income
-acme        | 2022-12-31 | 2023-04-01 |  100           |           | 100                 | 100        | 100                | 1000    | 100
-acme        | 2023-12-31 | 2024-04-01 |  900           | 200       | 350                 | 600        | 400                | 1200    |  30
-acme        | 2024-12-31 | 2025-07-10 | 5000           |           | 100                 |   0        | 900                | 2000    | 500
+customer_id | as_of      | known_at   | current_assets | inventory | current_liabilities | total_debt | tangible_net_worth | revenue | net_income | cost_of_sales | receivables | total_assets
+acme        | 2022-12-31 | 2023-04-01 |  100           |           | 100                 | 100        | 100                | 1000    | 100        |  500          |  50         | 1000
+acme        | 2023-12-31 | 2024-04-01 |  900           | 200       | 350                 | 600        | 400                | 1200    |  30        |  900          | 150         | 1500
+acme        | 2024-12-31 | 2025-07-10 | 5000           |           | 100                 |   0        | 900                | 2000    | 500        | 1000          | 100         | 6000
 """
 
 TABLES = {
@@ -246,6 +246,10 @@ EXPECTED: Values = {
     "quick_ratio": (900 - 200) / 350,
     "debt_to_net_worth": 600 / 400,
     "net_income_share": 30 / 1200,
+    "gross_margin_share": 1 - 900 / 1200,
+    "return_on_assets": 30 / 1500,
+    "receivables_turned_over": 1200 / 150,
+    "inventory_turned_over": 900 / 200,
     # service
     "complaints_90d": 1,
     "complaints_180d": 2,

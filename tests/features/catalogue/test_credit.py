@@ -141,3 +141,14 @@ def test_of_two_accounts_of_one_day_that_were_known_at_once_the_higher_ratio_cou
     for lines in (("300", "200"), ("200", "300")):
         financials = HEAD + "".join(f"acme | 2024-12-31 | 2025-03-01 | {a} | | 100 | | | |\n" for a in lines)
         assert at("2025-07-01", orders=ORDERS, financials=financials)["acme"]["quick_ratio"] == 3
+
+
+def test_how_fast_a_customer_turns_over_and_what_it_earns_on_it(at: ByHand) -> None:
+    financials = (
+        "customer_id | as_of | revenue | cost_of_sales | receivables | inventory | net_income | total_assets\n"
+        "acme | 2024-12-31 | 1200 | 900 | 100 | 150 | -30 | 600\nbolt | 2024-12-31 | 1200 | 900 | 0 | 0 | 10 | 0\n"
+    )
+    names = ("gross_margin_share", "return_on_assets", "receivables_turned_over", "inventory_turned_over")
+    values = at("2025-07-01", orders=ORDERS, financials=financials)
+    assert [values["acme"][n] for n in names] == [0.25, -0.05, 12, 6]
+    assert [values["bolt"][n] for n in names] == [0.25, None, None, None]

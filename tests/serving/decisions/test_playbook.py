@@ -160,7 +160,7 @@ def test_a_playbook_needs_an_action(tmp_path: Path, text: str) -> None:
             "there is no column 'churn_probabilty'. Did you mean 'churn_pro",
         ),
         ("churn_probability >= 0.3", "", "action 'call'.eligible: it must not be empty"),
-        ("[[actions]]", "stile = 1\n[[actions]]", "stile: unknown key. It can be one of: actions."),
+        ("[[actions]]", "stile = 1\n[[actions]]", "stile: unknown key. It can be one of: actions, credit."),
     ],
 )
 def test_a_slip_is_named_with_what_was_meant(tmp_path: Path, right: str, wrong: str, says: str) -> None:

@@ -1,0 +1,98 @@
+"""Batch scoring of debts: the open invoices into ``invoices.parquet``, and debtors with how to answer each."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from features.project import Project
+from features.text import Text
+from serving.decisions.credit_policy import CreditPolicy
+from serving.decisions.credit_response import RESPONSES, credit_responses
+from serving.receivable_schemas import HIGH, INVOICES_SCHEMA, MEDIUM, CustomerReceivables
+from training.receivables import Receivables
+
+_BLOCK_ROWS = 10_000
+
+
+def invoice_table(found: Receivables, project: Project, version: str | None) -> pa.Table:
+    """The open invoices (INVOICES_SCHEMA), by customer and due day."""
+    invoices = found.invoices.assign(
+        as_of=found.as_of.astimezone(UTC), currency=project.project.currency, model_version=version
+    )
+    if "late_probability" in invoices:
+        late = invoices["late_probability"].to_numpy()
+        named = np.select([late >= HIGH, late >= MEDIUM], ["high", "medium"], "low")
+        invoices["late_band"] = pd.Series(named, invoices.index, dtype="object").where(late >= 0, None)
+    return pa.Table.from_arrays([_array(invoices, field) for field in INVOICES_SCHEMA], schema=INVOICES_SCHEMA)
+
+
+def _array(frame: pd.DataFrame, field: pa.Field) -> pa.Array:
+    if field.name not in frame:
+        return pa.nulls(len(frame), field.type)
+    values = frame[field.name]
+    if pa.types.is_timestamp(field.type) and values.dt.tz is None:
+        values = values.dt.tz_localize("UTC")
+    found = pa.Array.from_pandas(values)
+    return (found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found).cast(field.type)
+
+
+def debtor_frame(found: Receivables, snapshot: pd.DataFrame, policy: CreditPolicy) -> pd.DataFrame:
+    """Everybody with an invoice or money on file, by customer_id: the books, the models, and the response of the policy.
+
+    ``snapshot`` has the features and the standing of all customers, by customer_id.
+    """
+    known = [name for name in snapshot if name not in found.customers]
+    together = found.customers.join(snapshot[known]).assign(
+        overdue_balance=found.customers["overdue"],
+        oldest_overdue_days=found.customers["oldest_overdue_days"].where(found.customers["overdue"] > 0),
+    )
+    if "credit_class" not in together:
+        together["credit_class"] = None
+    answers = credit_responses(together, policy)
+    return found.customers.join(answers.drop(columns="waiting_cost_share")).assign(
+        has_overdue_risk=_early_sight(found.customers),
+        evidence=_both(answers["evidence_en"], answers["evidence_zh"]),
+        credit_response_name=answers["credit_response"].map({k: v._asdict() for k, v in RESPONSES.items()}),
+    )
+
+
+def _early_sight(customers: pd.DataFrame) -> "pd.Series[bool]":
+    """Nothing is overdue yet, but it is likely that what is open comes late."""
+    if "late_probability" not in customers:
+        return pd.Series(False, customers.index)
+    return (customers["overdue"] == 0) & (customers["late_probability"].fillna(0) >= HIGH)
+
+
+def _both(english: "pd.Series[Any]", chinese: "pd.Series[Any]") -> "pd.Series[Any]":
+    told = [
+        Text(en, zh)._asdict() if isinstance(en, str) and en else None for en, zh in zip(english, chinese, strict=True)
+    ]
+    return pd.Series(told, english.index, dtype="object")
+
+
+def debtor_rows(debtors: pd.DataFrame, as_of: datetime, currency: str) -> Iterator[dict[str, Any]]:
+    """One mapping a debtor with the fields of CustomerReceivables, in their order."""
+    fields = CustomerReceivables.model_fields
+    whole = debtors.rename_axis("customer_id").reset_index().assign(as_of=as_of.astimezone(UTC), currency=currency)
+    whole = whole.reindex(columns=list(fields))
+    for begin in range(0, len(whole), _BLOCK_ROWS):
+        for row in whole.iloc[begin : begin + _BLOCK_ROWS].to_dict("records"):
+            yield {str(name): _plain(name, value) for name, value in row.items()}
+
+
+_WHOLE = ("open_items", "oldest_overdue_days")
+
+
+def _plain(name: Any, value: Any) -> Any:
+    """A value as JSON has it: whole counts, no NaN."""
+    if isinstance(value, dict):
+        return value
+    if name in _WHOLE:
+        return 0 if pd.isna(value) else int(value)
+    if name == "as_of":
+        return value.to_pydatetime()
+    return None if pd.isna(value) else value

@@ -1,0 +1,1 @@
+"""How far a customer can be trusted with credit: points by the five Cs, and classes A to E that come true."""
