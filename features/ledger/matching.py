@@ -81,7 +81,7 @@ def match(facts: Facts, at: CutOffs, is_plain: IsPlain | None = None) -> Books:
         if plain:
             _no_free_money(connection, at)
         else:
-            _table(connection, "free_money", free_sql(at, kinds))
+            _table(connection, "free_money", free_sql(at, kinds, _all_found(connection)))
             _table(connection, "pools", pools_sql(at))
             _table(connection, "changes", f"{covered_sql(at)} UNION ALL {reopened_sql(at)}")
             _table(connection, "unapplied", unapplied_sql(at))
@@ -113,6 +113,12 @@ def suffices(connection: duckdb.DuckDBPyConnection, at: CutOffs, kinds: Sequence
     if connection.execute("SELECT count(*) FROM money").fetchall() != [(pieces or 0,)]:
         return False
     return not connection.execute("SELECT 1 FROM known_invoices WHERE amount_minor < 0 LIMIT 1").fetchall()
+
+
+def _all_found(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether all money that names an invoice found it."""
+    [(named,)] = connection.execute("SELECT count(invoice_id) FROM money").fetchall()
+    return connection.execute("SELECT coalesce(sum(pieces), 0) FROM joined").fetchall() == [(named,)]
 
 
 def forget(connection: duckdb.DuckDBPyConnection, books: Books) -> None:

@@ -19,9 +19,13 @@ from features.ledger.known import CutOffs
 SORTED_BY_AGE = "due_day, issued_at, invoice_id"
 
 
-def free_sql(at: CutOffs, kinds: Sequence[str]) -> str:
-    """SQL for the pieces of free money: customer, when it came, of which kind, how much."""
+def free_sql(at: CutOffs, kinds: Sequence[str], all_found: bool = False) -> str:
+    """SQL for the pieces of free money: customer, when it came, of which kind, how much.
+
+    ``all_found``: all money that names an invoice has found it, so that nobody need look for what has not.
+    """
     same = " AND b.cut_off = m.cut_off" if at.key else ""
+    unknown = "" if all_found else f" OR NOT EXISTS (FROM booked b WHERE b.invoice_id = m.invoice_id{same})"
     excess = "".join(
         f"""
 UNION ALL
@@ -30,7 +34,7 @@ SELECT {at.key}customer_id, closed_at, '{kind}', excess_{kind} FROM booked WHERE
     )
     return f"""
 SELECT {at.key}customer_id, paid_at AS came_at, kind, minor FROM money m
-WHERE invoice_id IS NULL OR NOT EXISTS (FROM booked b WHERE b.invoice_id = m.invoice_id{same})
+WHERE invoice_id IS NULL{unknown}
 UNION ALL
 SELECT {at.key}customer_id, issued_at, 'credit_note', -amount_minor FROM known_invoices WHERE amount_minor < 0{excess}"""
 
