@@ -82,6 +82,10 @@ def print_scoring(project: Project, result: "Scoring") -> None:
         )
     )
     say(_money(summary))
+    if summary.lifetime_value is not None:
+        say(_worth(summary))
+    if result.invoices is not None:
+        say(_owed(result.invoices, summary.currency))
     if result.knows_until is not None and result.knows_until > result.published.as_of:
         say(
             Text(
@@ -149,6 +153,39 @@ def _money(summary: "RunSummary") -> Text:
         " assumptions.",
         "{stake}按行动手册的假设，全部推荐行动预计带来 {currency} {profit:,.0f}。",
     ).format(stake=stake, currency=summary.currency, profit=summary.expected_profit or 0.0)
+
+
+def _worth(summary: "RunSummary") -> Text:
+    """What all customers are expected to bring, and how many there are of each tier."""
+    tiers = [(name, summary.by_tier.get(code, 0)) for code, name in summary.tier_names.items()]
+    return Text(
+        "Expected margin of all customers over {days} days, discounted: {currency} {value:,.0f}. Tiers: {tiers}.",
+        "全部客户 {days} 天内的预期毛利（折现）：{currency} {value:,.0f}。客户等级：{tiers}。",
+    ).format(
+        days=summary.value_horizon_days,
+        currency=summary.currency,
+        value=summary.lifetime_value,
+        tiers=Text(
+            ", ".join(f"{name.en} {n:,}" for name, n in tiers), "、".join(f"{name.zh} {n:,}" for name, n in tiers)
+        ),
+    )
+
+
+def _owed(invoices: "pa.Table", currency: str) -> Text:
+    """What is open, what of it is overdue, and what is expected to come late."""
+    import pyarrow.compute as pc
+
+    overdue = invoices.filter(pc.greater(invoices["days_overdue"], 0))
+    said = Text(
+        "Open invoices: {n:,}, {currency} {open:,.0f}, of which {currency} {overdue:,.0f} are overdue. 'retinue receivables' tells more.",
+        "未结发票 {n:,} 张，{currency} {open:,.0f}，其中逾期 {currency} {overdue:,.0f}。详见“retinue receivables”。",
+    )
+    return said.format(
+        n=invoices.num_rows,
+        currency=currency,
+        open=pc.sum(invoices["open_amount"]).as_py() or 0.0,
+        overdue=pc.sum(overdue["open_amount"]).as_py() or 0.0,
+    )
 
 
 def _print_segments(sizes: dict[str, int]) -> None:
