@@ -29,6 +29,8 @@ KNOTS = 24
 NEIGHBOURS = 250
 LEAST_NEIGHBOURS = 30
 LEAST_ALIVE = 1e-2
+LEAST_OF_PURCHASES = 1e-2
+"""Single purchases count with at least this part of a Poisson count's variance, so that no spread is 0."""
 CAUSES = 3
 COLUMNS = ("variances", "knots", "low", "high", "nothing", "less")
 
@@ -153,7 +155,8 @@ def _variances(forecasts: Forecasts, came: Floats) -> tuple[float, ...]:
     causes = forecasts.causes
     weight = 1 / causes[:, :2].sum(axis=1)
     found, _ = nnls(causes * weight[:, None], (came - forecasts.value) ** 2 * weight)
-    return tuple(found.tolist()) if found[:2].any() else (1.0, 0.0, 0.0)
+    found[0] = max(found[0], LEAST_OF_PURCHASES)
+    return tuple(found.tolist())
 
 
 def _spread(forecasts: Forecasts, variances: tuple[float, ...]) -> Floats:

@@ -54,6 +54,20 @@ def test_of_whom_nothing_comes_nothing_is_expected() -> None:
     assert set(low) == set(high) == {0.0}
 
 
+def test_customers_of_whom_nothing_at_all_is_expected_have_an_interval_of_nothing() -> None:
+    forecasts, _, money = regular(2_000, 7)
+    some = np.arange(2_000) < 700
+    purchases, value = np.where(some, 0.0, forecasts.purchases), np.where(some, 0.0, forecasts.value)
+    gone = Forecasts(purchases, np.where(some, 0.0, forecasts.alive), value, forecasts.size)
+    # what comes in proportion to the expectation leaves no variance to single purchases
+    came = np.where(some, 0.0, forecasts.value * np.tile([0.5, 1.5], 1_000))
+    for outcome in (came, np.where(some, 0.0, money)):
+        low, high = Intervals.fit(gone, outcome, whole=False, seed=0).of(gone)
+        assert set(low[some]) == set(high[some]) == {0.0}
+        assert np.isfinite(low).all()
+        assert np.isfinite(high).all()
+
+
 def test_who_loses_us_money_is_the_mirror_image() -> None:
     forecasts, _, money = regular(3_000, 4)
     mirrored = Forecasts(forecasts.purchases, forecasts.alive, -forecasts.value, forecasts.size)
