@@ -49,6 +49,8 @@ LEAST_WEEKS = 26
 LEAST_LATE = 30
 BACKTEST_WEEKS = 12
 FOLDS = 3
+CALIBRATED_DAYS = 365
+WARMING_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,10 @@ def fit_late_payment(facts: Facts, as_of: datetime, seed: int, progress: Progres
         fit, choosing = _with_habits(fit, _Habits.of(fit)), _with_habits(choosing, _Habits.of(fit))
         kind, losses, rounds = _chosen(fit, choosing.of((at[earlier] >= first_cut).to_numpy()), names, seed)
         progress(Text("judging on later invoices", "用较晚的发票评估"), 0.5)
-        copy = _learnt(_part(facts, rows[earlier], second_cut), first_cut, kind, rounds, names, seed)
+        copy = _learnt(_part(facts, rows[earlier], second_cut), second_cut, kind, rounds, names, seed)
         judged = _judged(copy, _part(facts, rows[~earlier], as_of))
         progress(Text("learning from everything", "用全部数据训练"), 0.7)
-        served = _learnt(_part(facts, rows, as_of), first_cut, kind, rounds, names, seed)
+        served = _learnt(_part(facts, rows, as_of), as_of, kind, rounds, names, seed)
         cash = _cash_spread(facts, served, as_of)
     return LatePayment(
         model=served.model,
@@ -210,11 +212,17 @@ def _chosen(fit: _Part, later: _Part, names: tuple[str, ...], seed: int) -> tupl
     return kind, {name: float(own.mean()) for name, own in losses.items()}, trees.rounds
 
 
-def _learnt(part: _Part, later_from: datetime, kind: str, rounds: int, names: tuple[str, ...], seed: int) -> _Learnt:
-    """A candidate fitted on a part, and calibrated on its later rows by copies that have not seen their customers."""
+def _learnt(part: _Part, end: datetime, kind: str, rounds: int, names: tuple[str, ...], seed: int) -> _Learnt:
+    """A candidate fitted on a part, and calibrated on its last year by copies that have not seen the row's customer.
+
+    A whole year, so that a season or a spell of disputes counts for no more than it should; never the first quarter of
+    the part, in which customers have hardly a past.
+    """
     habits = _Habits.of(part)
     part = _with_habits(part, habits)
-    is_later = (part.rows["as_of"] >= later_from).to_numpy()
+    first = part.rows["as_of"].min()
+    begin = max(first + WARMING_SHARE * (end - first), pd.Timestamp(end) - timedelta(days=CALIBRATED_DAYS))
+    is_later = (part.rows["as_of"] >= begin).to_numpy()
     later = part.of(is_later)
     hazard = np.zeros((len(later.rows), len(EDGES)))
     customers, owner = np.unique(part.customers, return_inverse=True)

@@ -28,7 +28,7 @@ FAMILIES = ("payment", "credit", "recency", "frequency", "own")
 
 HALF_LIVES_DAYS = (90, 365)
 LATEST = 5
-PRIOR_WEIGHT = 1.0
+PRIOR_WEIGHT, SPREAD_WEIGHT = 1.0, 2.0
 """Everybody's way of paying counts as so many invoices of the customer's own."""
 
 USUAL, SPREAD = "usual_late_days_365", "late_spread_days"
@@ -169,7 +169,7 @@ def with_known_habits(rows: pd.DataFrame, usual_days: float, spread_days: float)
         if days == HALF_LIVES_DAYS[-1]:
             squares = rows[f"squares_{days}"].to_numpy(dtype=np.float64)
             variance = np.maximum(squares / known - (late / known) ** 2, 0)
-            added[SPREAD] = np.sqrt((variance * known + 2 * spread_days**2) / (known + 2))
+            added[SPREAD] = np.sqrt((variance * known + SPREAD_WEIGHT * spread_days**2) / (known + SPREAD_WEIGHT))
             added[f"late_30_share_{days}"] = late_30 / known
     added["usual_late_days_change"] = added["usual_late_days_90"] - added[USUAL]
     return rows.assign(**added)

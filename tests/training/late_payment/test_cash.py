@@ -1,6 +1,7 @@
 """What the company will bill, and the money of the weeks to come."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_weeks_are_sums_of_seven_days() -> None:
     assert by_week(np.arange(14.0)).tolist() == [21.0, 70.0]
 
 
-def test_what_is_billed_comes_in_as_late_as_it_used_to(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_billed_comes_in_as_late_as_it_used_to(tmp_path: Path) -> None:
     """One bill of 100 a week, paid after ten days: in balance, 100 a week, and nothing of new bills before day ten."""
     rows = []
     for number in range(60):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from features.project import PROJECT_FILE, load_project
 from features.proposal import propose
@@ -16,10 +17,12 @@ from training.late_payment.bills import bills
 from training.late_payment.leakage import invoice_leakage
 from training.late_payment.rows import new_rows, outcomes_of, with_known_habits
 
+Bools = NDArray[np.bool_]
+
 DATA = os.environ.get("RETINUE_TEST_DATA")
 
 
-def rows_at_issue(seed: int, rows: int = 2_000) -> tuple[pd.DataFrame, np.ndarray]:
+def rows_at_issue(seed: int, rows: int = 2_000) -> tuple[pd.DataFrame, Bools]:
     generator = np.random.default_rng(seed)
     share = np.repeat(generator.beta(1, 3, rows // 20), 20)
     late = generator.random(rows) < share
@@ -36,7 +39,7 @@ def rows_at_issue(seed: int, rows: int = 2_000) -> tuple[pd.DataFrame, np.ndarra
     return frame, late
 
 
-def verdicts(frame: pd.DataFrame, late: np.ndarray, *columns: str) -> list[str]:
+def verdicts(frame: pd.DataFrame, late: Bools, *columns: str) -> list[str]:
     return [finding.severity for finding in invoice_leakage(frame, late, columns)]
 
 
