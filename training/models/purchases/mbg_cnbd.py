@@ -32,7 +32,7 @@ class MbgCnbd2:
 
     >>> model = MbgCnbd2(r=2.3, alpha_days=23, a=0.7, b=39)
     >>> model.probability_alive(PurchaseHistory.of([12, 12], [350, 300], [365, 365])).round(2)
-    array([0.98, 0.01])
+    array([0.98, 0.76])
     """
 
     r: float
