@@ -29,7 +29,7 @@ from features.sources import open_facts
 from features.text import Text
 from serving.demo import prepare
 from serving.demo.trading import CUSTOMERS, MONTHS, SEED
-from tests.benchmarks import panels, value
+from tests.benchmarks import credit, lifetime_value, panels, receivables, value
 from tests.benchmarks.report import Result, at_least, at_most, write
 from tests.benchmarks.trading_learner import learnt_silence
 from training.dataset import LABEL, labelled_snapshots, training_features
@@ -170,6 +170,10 @@ DATA_SETS: dict[str, Callable[[Path], list[Result]]] = {
     "cdnow_all": cdnow_all,
     "cdnow_value": lambda _: cdnow_value(),
     "trading": trading,
+    "trading_value": lifetime_value.measure,
+    "receivables": receivables.measure,
+    "cash": receivables.measure_trading,
+    "credit": credit.measure,
     "retail": retail,
     "telco": lambda _: panel("telco"),
     "tv": lambda _: panel("tv"),
