@@ -71,6 +71,7 @@ def receivables(
         ledger.close()
     invoices = items[items["open"] > 0].rename(columns={"open": "open_amount"})
     invoices = invoices[[*KEYS_OF_OPEN[:3], "due_at", *KEYS_OF_OPEN[3:]]].reset_index(drop=True)
+    invoices["due_at"] = _day(invoices["due_at"], facts)
     progress(Text("following ageing over the months", "计算各月账龄"), 0.5)
     ageing = _in_currency(ageing_over_time(facts, as_of, MONTHS).to_pandas())
     cash = None
@@ -95,6 +96,13 @@ def tells_of_payment(facts: Facts) -> bool:
     if "invoices" not in facts.columns:
         return False
     return "payments" in facts.columns or "settled_at" in facts.columns["invoices"]
+
+
+def _day(instants: pd.Series, facts: Facts) -> pd.Series:
+    """Instants (naive UTC) as days on the project's calendar."""
+    zoned = pd.to_datetime(instants).dt.tz_localize("UTC").dt.tz_convert(facts.project.project.timezone)
+    days: pd.Series = zoned.dt.tz_localize(None).dt.normalize()
+    return days
 
 
 def _in_currency(frame: pd.DataFrame) -> pd.DataFrame:

@@ -157,7 +157,10 @@ def _money(summary: "RunSummary") -> Text:
 
 def _worth(summary: "RunSummary") -> Text:
     """What all customers are expected to bring, and how many there are of each tier."""
-    tiers = [(name, summary.by_tier.get(code, 0)) for code, name in summary.tier_names.items()]
+    from training.tiers import TIERS
+
+    named = summary.tier_names
+    tiers = [(named[code], summary.by_tier.get(code, 0)) for code in TIERS if code in named]
     return Text(
         "Expected margin of all customers over {days} days, discounted: {currency} {value:,.0f}. Tiers: {tiers}.",
         "全部客户 {days} 天内的预期毛利（折现）：{currency} {value:,.0f}。客户等级：{tiers}。",
