@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,9 @@ def server(company: Path) -> Iterator[str]:
 
 def as_json(value: Any) -> Any:
     """A value of the Parquet file as JSON writes it."""
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else value
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def rows(company: Path) -> list[dict[str, Any]]:
@@ -121,6 +123,42 @@ def test_risk_is_a_probability_with_its_interval_or_a_reason_why_not(company: Pa
         else:
             assert 0 <= row["churn_probability_low"] <= row["churn_probability"] <= row["churn_probability_high"] <= 1
             assert row["abstained_because"] is None
+
+
+def test_scores_tell_what_customers_will_bring_and_where_they_stand(company: Path) -> None:
+    scores = pq.read_table(company / "scores" / "scores.parquet").to_pandas()
+    bought = scores["lifetime_value"].notna()
+    assert bought.mean() > 0.9
+    for name in ("expected_purchases", "expected_revenue", "lifetime_value"):
+        of = scores[bought]
+        assert (of[f"{name}_low"] <= of[f"{name}_high"]).all()
+    assert (scores.loc[bought, "lifetime_value_net"] <= scores.loc[bought, "lifetime_value"] + 1e-9).all()
+    assert scores["value_score"].between(0, 100).all()
+    assert set(scores["tier"].dropna()) == {"strategic", "key", "general", "potential"}
+    assert scores["lifecycle_stage"].notna().all()
+    assert (scores["trajectory"].isna() == scores["trajectory_probability"].isna()).all()
+    assert (scores["cluster"].isna() == scores["cluster_name"].isna()).all()
+    assert set(scores["value_horizon_days"]) == {365}
+
+
+def test_open_invoices_are_in_a_file_of_their_own_and_on_the_api(company: Path, server: str) -> None:
+    invoices = pq.read_table(company / "scores" / "invoices.parquet").to_pandas()
+    assert invoices["invoice_id"].is_unique
+    assert (invoices["open_amount"] > 0).all()
+    assert invoices["late_probability"].between(0, 1).all()
+    overdue = invoices["days_overdue"] > 0
+    assert (invoices.loc[overdue, "late_probability"] == 1).all()
+    listed = httpx.get(f"{server}/v1/invoices", params={"limit": 500}).json()["invoices"]
+    assert {row["invoice_id"] for row in listed} <= set(invoices["invoice_id"])
+    weight = [row["open_amount"] * row["late_probability"] for row in listed]
+    assert weight == sorted(weight, reverse=True)
+    debtor = invoices["customer_id"].iloc[0]
+    told = httpx.get(f"{server}/v1/customers/{debtor}/receivables").json()
+    mine = invoices[invoices["customer_id"] == debtor]
+    assert {row["invoice_id"] for row in told["invoices"]} == set(mine["invoice_id"])
+    assert told["customer"]["open"] == pytest.approx(mine["open_amount"].sum())
+    assert told["customer"]["credit_class"] in "ABCDE"
+    assert told["customer"]["balance"] == pytest.approx(told["customer"]["open"] - told["customer"]["unapplied"])
 
 
 def test_scoring_again_changes_nothing(company: Path) -> None:
