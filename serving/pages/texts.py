@@ -133,7 +133,6 @@ PAGE: dict[str, Text] = {
     "overdue_since": Text(", the oldest by {days} days", "，最长逾期 {days} 天"),
     "ageing": Text("What is open, by age", "未结金额的账龄"),
     "credit_class": Text("Credit class", "信用等级"),
-    "credit_score": Text("{score} of 100 points", "{score} 分（满分 100）"),
     "late_probability": Text("Likely to be paid late, by amount", "预计逾期付款的概率（按金额）"),
     "has_overdue_risk": Text("Nothing is overdue yet, but late payment is likely.", "目前尚未逾期，但很可能逾期。"),
     "dunning": Text(": {step}", "：{step}"),

@@ -123,7 +123,7 @@ def test_a_customer_page_tells_what_is_owed_and_how_to_answer(server: str) -> No
     told = " ".join(re.sub(r"<[^>]*>", " ", section).split())
     assert told == (
         "Receivables Balance 300 EUR Overdue 100 EUR , the oldest by 9 days What is open, by age not yet due 200 EUR"
-        " 1 to 30 days overdue 100 EUR Credit class D (31 of 100 points) Likely to be paid late, by amount 70%"
+        " 1 to 30 days overdue 100 EUR Credit class D (31 / 100) Likely to be paid late, by amount 70%"
         " Next dunning step : Friendly reminder Not clear whether it cannot or will not Goes on buying as before."
     )
     assert re.findall(r'class="(age-\d)" x="([\d.]+)%" width="([\d.]+)%"', section) == [
