@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.errors import ProjectError
 from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
@@ -38,7 +39,7 @@ from training.beside import (
 from training.dataset import check_as_of
 from training.following import followed
 from training.kinds.words import outcome_of
-from training.loading import model_features
+from training.loading import ACTING, model_features
 from training.models.clusters.registered import ServingClusters, serving_clusters
 from training.models.drift import LevelShift
 from training.models.rfm import RfmModel
@@ -82,6 +83,12 @@ GONE = Text(
     "已有 {silent} 天没有购买，超过活跃客户的 {active} 天界限；视为已流失，而非有流失风险。",
 )
 
+_ONLY_INVOICES = Text(
+    "Scores tell who leaves, which orders or contracts tell, and the project gives neither (it gives {tables}). Who owes, who"
+    " pays late and what comes in is told by 'retinue receivables'.",
+    "评分说明谁会流失，需要订单或合同数据，而项目均未提供（现有 {tables}）。谁欠款、谁会逾期、能收回多少，请用“retinue receivables”查看。",
+)
+
 Floats = NDArray[np.float64]
 
 
@@ -113,6 +120,8 @@ def score(
     that was killed leaves both as they were.
     Raises ModelError (no champion, other features), AsOfError, FactsError, ProjectError, StorageError.
     """
+    if "invoices" in project.tables and project.churn.kind != "panel" and not ACTING & project.tables.keys():
+        raise ProjectError(_ONLY_INVOICES, tables=", ".join(sorted(project.tables)))
     for place in (out, project.workspace):
         require_space(place, WORKSPACE_MEGABYTES)
     progress(Text("loading the champion", "加载模型"), 0.0)
@@ -127,7 +136,7 @@ def score(
         frame = champion.stored.encoded(_customers(facts, as_of))
         level = followed(facts, champion.stored, as_of.astimezone(project.timezone))
         champion = replace(champion, stored=level.model)
-        names = _names(facts, as_of)
+        names = names_at(facts, as_of)
         progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.4)
         stands = _standing(facts, frame, as_of, lifetime, clusters)
         progress(Text("receivables", "应收账款"), 0.45)
@@ -366,7 +375,7 @@ def _table(scored: pd.DataFrame, reasons: pa.Array) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCORES_SCHEMA)
 
 
-def _names(facts: Facts, as_of: datetime) -> pd.DataFrame:
+def names_at(facts: Facts, as_of: datetime) -> pd.DataFrame:
     """customer_id, name and account_manager, one row a customer: of several rows the latest that holds before ``as_of``."""
     if "customers" not in facts.columns:
         return pd.DataFrame({"customer_id": [], "name": [], "account_manager": []}, dtype="object")

@@ -12,7 +12,7 @@ from features.project import Project
 from features.text import Text
 from serving.decisions.credit_policy import CreditPolicy
 from serving.decisions.credit_response import RESPONSES, credit_responses
-from serving.receivable_schemas import HIGH, INVOICES_SCHEMA, MEDIUM, CustomerReceivables
+from serving.receivable_schemas import DEBTORS_SCHEMA, HIGH, INVOICES_SCHEMA, MEDIUM, CustomerReceivables
 from training.receivables import Receivables
 
 _BLOCK_ROWS = 10_000
@@ -72,6 +72,12 @@ def _both(english: "pd.Series[Any]", chinese: "pd.Series[Any]") -> "pd.Series[An
         Text(en, zh)._asdict() if isinstance(en, str) and en else None for en, zh in zip(english, chinese, strict=True)
     ]
     return pd.Series(told, english.index, dtype="object")
+
+
+def debtor_table(debtors: pd.DataFrame, as_of: datetime, currency: str) -> pa.Table:
+    """The debtors (DEBTORS_SCHEMA), by customer_id."""
+    whole = debtors.rename_axis("customer_id").reset_index().assign(as_of=as_of.astimezone(UTC), currency=currency)
+    return pa.Table.from_arrays([_array(whole, field) for field in DEBTORS_SCHEMA], schema=DEBTORS_SCHEMA)
 
 
 def debtor_rows(debtors: pd.DataFrame, as_of: datetime, currency: str) -> Iterator[dict[str, Any]]:

@@ -182,6 +182,21 @@ class CustomerReceivables(_Answer):
     )
 
 
+_BOTH = pa.struct([pa.field("en", pa.string()), pa.field("zh", pa.string())])
+_TYPES = {
+    "as_of": pa.timestamp("us", tz="UTC"),
+    "has_overdue_risk": pa.bool_(),
+    **dict.fromkeys(("open_items", "oldest_overdue_days"), pa.int64()),
+    **dict.fromkeys(("evidence", "credit_response_name", "dunning_step_name"), _BOTH),
+    **dict.fromkeys(("customer_id", "currency", "credit_class", "credit_basis", "payer"), pa.string()),
+    **dict.fromkeys(("credit_response", "dunning_step"), pa.string()),
+}
+DEBTORS_SCHEMA = pa.schema(
+    [pa.field(name, _TYPES.get(name, pa.float64())) for name in CustomerReceivables.model_fields]
+)
+"""The same fields as Arrow; all that is no instant, count, mark or word is an amount, a share or days."""
+
+
 class ReceivablesAnswer(_Answer):
     """One customer's debts with its open invoices, the oldest first."""
 

@@ -102,6 +102,12 @@ def active_rows(frame: pd.DataFrame, churn: ChurnSettings) -> pd.DataFrame:
     return frame[KINDS[churn.kind].at_risk(frame, churn.horizon_days, churn.active_within_days)]
 
 
+_AND_INVOICES = Text(
+    "{fault} Who owes, who pays late and what comes in is told without: 'retinue receivables'.",
+    "{fault}谁欠款、谁会逾期、能收回多少，无需这些数据即可查看：“retinue receivables”。",
+)
+
+
 def kind_of(facts: Facts) -> ChurnKind:
     """The project's kind of churn. Raises ProjectError: its tables do not tell who leaves, or it has but a panel."""
     kind = KINDS.get(facts.project.churn.kind)
@@ -117,7 +123,8 @@ def kind_of(facts: Facts) -> ChurnKind:
         )
     if lacking := missing(kind.needs, facts.columns):
         tables = ", ".join(sorted(facts.columns))
-        raise ProjectError(kind.lacking, tables=tables, lacking=", ".join(lacking))
+        text = kind.lacking.format(tables=tables, lacking=", ".join(lacking))
+        raise ProjectError(_AND_INVOICES.format(fault=text) if "invoices" in facts.columns else text)
     return kind
 
 

@@ -53,8 +53,9 @@ def receivables(
     late: LatePayment | None = None,
     credit: CreditScore | None = None,
     progress: Progress = silent,
+    weeks: int = WEEKS,
 ) -> Receivables:
-    """The receivables of a project as they were known before ``as_of`` (aware).
+    """The receivables of a project as they were known before ``as_of`` (aware), with the cash of the next ``weeks``.
 
     Raises FactsError: there are no invoices, or nothing tells what was paid; AsOfError; ModelError: a model does not fit.
     """
@@ -82,7 +83,7 @@ def receivables(
             said.drop(columns=["customer_id", "amount", "open_amount", "due_at"]), on="invoice_id", how="left"
         )
         customers = customers.join(customers_of(said).set_index(CUSTOMER)[list(OF_PAYMENT)])
-        cash = cash_forecast(late, facts, as_of, WEEKS)
+        cash = cash_forecast(late, facts, as_of, weeks)
     if credit is not None:
         progress(Text("rating credit", "评定信用等级"), 0.8)
         frame = snapshot(facts, [as_of], features=features_of(facts)).to_pandas().set_index(CUSTOMER)

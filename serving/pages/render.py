@@ -7,7 +7,9 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from features.ledger.names import BUCKETS
 from features.text import Language, Text
+from serving.decisions.payers import PAYERS
 from serving.pages import formats
 from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY, SORTS_OF_VALUE
 from serving.score_schema import BilingualText
@@ -45,6 +47,8 @@ def _environment() -> Environment:
         "tiers": TIERS,
         "stages": STAGES,
         "trajectories": STATES,
+        "buckets": BUCKETS,
+        "payers": PAYERS,
         "sorts_of_value": SORTS_OF_VALUE,
     }
     environment.globals |= {"sorts": SORTS, "sorts_of_money": SORTS_OF_MONEY, "no_action": NO_ACTION}

@@ -127,6 +127,18 @@ PAGE: dict[str, Text] = {
         "Expected to buy on about {purchases} days within {days} days (90%: {low} to {high}) and to spend {revenue} {currency}.",
         "预计 {days} 天内约有 {purchases} 天购买（90% 区间：{low} 至 {high}），消费 {revenue} {currency}。",
     ),
+    "receivables": Text("Receivables", "应收账款"),
+    "balance": Text("Balance", "应收余额"),
+    "overdue": Text("Overdue", "逾期金额"),
+    "overdue_since": Text(", the oldest by {days} days", "，最长逾期 {days} 天"),
+    "ageing": Text("What is open, by age", "未结金额的账龄"),
+    "credit_class": Text("Credit class", "信用等级"),
+    "late_probability": Text("Likely to be paid late, by amount", "预计逾期付款的概率（按金额）"),
+    "has_overdue_risk": Text("Nothing is overdue yet, but late payment is likely.", "目前尚未逾期，但很可能逾期。"),
+    "dunning": Text(": {step}", "：{step}"),
+    "instalments": Text(
+        ": {number} monthly ones of {amount} {currency}", "：共 {number} 期，每月 {amount} {currency}"
+    ),
     "tier": Text("Tier", "客户等级"),
     "stage": Text("Stage of life", "生命周期阶段"),
     "manager": Text("Account manager", "客户经理"),

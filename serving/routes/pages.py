@@ -13,12 +13,22 @@ from serving.pages import formats
 from serving.pages.render import address, render
 from serving.pages.texts import BANDS
 from serving.problems import ApiError
+from serving.receivable_schemas import CustomerReceivables
 from serving.routes.cursors import decode_cursor, encode_cursor
 from serving.routes.customers import SortName, not_found, parse_sort
 from serving.routes.state import Service, served_run, service_of
 from serving.schemas import PublishedRun
 from serving.score_schema import Score
-from serving.store import NO_ACTION, Filters, count_customers, current_run, find_customer, list_customers, reading
+from serving.store import (
+    NO_ACTION,
+    Filters,
+    count_customers,
+    current_run,
+    find_customer,
+    find_debtor,
+    list_customers,
+    reading,
+)
 from training.life_cycle import STAGES
 from training.tiers import TIERS
 
@@ -87,13 +97,15 @@ def _rows(connection: Connection, run: PublishedRun, asked: dict[str, str], curs
 
 @router.get("/customers/{customer_id:path}")
 def get_customer_page(request: Request, customer_id: str) -> Response:
-    """One customer: risk, reasons, what to do, key facts."""
+    """One customer: risk, reasons, what to do, what it owes, key facts."""
     with reading(service_of(request).store) as connection:
         run = served_run(connection)
         stored = find_customer(connection, customer_id)
+        owing = find_debtor(connection, customer_id)
     if stored is None:
         raise not_found(customer_id)
-    return _page(request, "customer.html", run=run, customer=Score.model_validate_json(stored.body))
+    debtor = CustomerReceivables.model_validate_json(owing) if owing else None
+    return _page(request, "customer.html", run=run, customer=Score.model_validate_json(stored.body), debtor=debtor)
 
 
 def _page(request: Request, template: str, run: PublishedRun | None, **values: Any) -> Response:

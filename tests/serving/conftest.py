@@ -234,7 +234,21 @@ def invoice(invoice_id: str, customer_id: str, **changes: Any) -> dict[str, Any]
     return row | changes
 
 
-DEBTORS = [debtor("C-1", credit_class="D", payer="unclear"), debtor(ODD_ID, balance=-5.0)]
+DEBTORS = [
+    debtor(
+        "C-1",
+        credit_class="D",
+        credit_score=31.0,
+        late_probability=0.7,
+        payer="unclear",
+        evidence={"en": "Goes on buying as before.", "zh": "仍照常购买。"},
+        credit_response="dun",
+        credit_response_name={"en": "Next dunning step", "zh": "进入下一催收步骤"},
+        dunning_step="reminder",
+        dunning_step_name={"en": "Friendly reminder", "zh": "友好提醒"},
+    ),
+    debtor(ODD_ID, balance=-5.0, open=0.0, open_current=0.0, open_1_30=0.0, overdue=0.0),
+]
 INVOICES = [
     invoice("R-1", "C-1"),
     invoice(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -114,6 +115,35 @@ def test_a_customer_page_tells_what_the_customer_is_worth_and_where_it_stands(se
     for words in ("大客户", "成熟期", "下降（自 2025-12-01 起）", "购买频繁", "预计 365 天内约有 7.4 天购买"):
         assert words in chinese
     assert "Expected margin" not in httpx.get(f"{server}/customers/C-2").text
+
+
+def test_a_customer_page_tells_what_is_owed_and_how_to_answer(server: str) -> None:
+    page = httpx.get(f"{server}/customers/C-1").text
+    section = page.split('<section class="receivables">')[1].split("</section>")[0]
+    told = " ".join(re.sub(r"<[^>]*>", " ", section).split())
+    assert told == (
+        "Receivables Balance 300 EUR Overdue 100 EUR , the oldest by 9 days What is open, by age not yet due 200 EUR"
+        " 1 to 30 days overdue 100 EUR Credit class D (31 / 100) Likely to be paid late, by amount 70%"
+        " Next dunning step : Friendly reminder Not clear whether it cannot or will not Goes on buying as before."
+    )
+    assert re.findall(r'class="(age-\d)" x="([\d.]+)%" width="([\d.]+)%"', section) == [
+        ("age-0", "0.00", "66.67"),
+        ("age-1", "66.67", "33.33"),
+    ]
+    assert '<dd class="band-high">100 EUR' in section
+    assert "style=" not in section
+    chinese = httpx.get(f"{server}/customers/C-1", headers={"Accept-Language": "zh"}).text
+    for words in ("应收账款", "逾期 1 至 30 天", "最长逾期 9 天", "</strong>：友好提醒</p>", "仍照常购买。"):
+        assert words in chinese
+
+
+def test_who_has_money_with_us_owes_nothing_that_is_red_and_who_never_owed_has_no_section(server: str) -> None:
+    odd = httpx.get(f"{server}/customers/{quote(ODD_ID, safe='')}").text
+    section = odd.split('<section class="receivables">')[1].split("</section>")[0]
+    assert "<dd>−5 EUR</dd>" in section
+    assert "band-high" not in section
+    assert "ageing-bar" not in section
+    assert 'class="receivables"' not in httpx.get(f"{server}/customers/C-2").text
 
 
 def test_the_list_is_filtered_by_tier_and_stage(server: str) -> None:

@@ -19,6 +19,7 @@ COMMANDS = (
     "score",
     "value",
     "segments",
+    "receivables",
     "explain",
     "serve",
     "demo",
