@@ -41,8 +41,8 @@ SEED = 0
 CUSTOMER = "customer_id"
 COUNTED = ("contacts_365d", "complaints_365d", "invoices_365d", "late_share_365d")
 """Features that a customer's costs are counted from."""
-CONTRACT = "contract_amount"
-NEEDED = frozenset({*COUNTED, CONTRACT})
+CONTRACT, RUNNING = "contract_amount", "contracts_running"
+NEEDED = frozenset({*COUNTED, CONTRACT, RUNNING})
 CREDIT_LOSS = ("credit_loss_share", "expected_loss")
 BEST_SHARE = 0.1
 
@@ -81,7 +81,8 @@ class ExpectedValue:
 
     ``customers``, by customer_id. With orders: past_value (margin of all that was bought so far; NaN: nothing was) and
     past_value_365d (of the last 365 days of it), the columns of `LifetimeValue.outlooks` where there is a ``model``. With
-    contracts alone: contract_value, the margin of the running ones over the horizon if they go on. Beside either
+    contracts alone: contract_amount (price per period) and contract_value, the margin of the running ones over the horizon
+    if they go on (NaN: none runs). Beside either
     service_cost, collection_cost, expected_credit_loss (where a model speaks of it; see `net_value`), and what is left in
     the column that ``net`` names; value_horizon_days. ``told``: how good it is, or why there is none.
     ``held_out``: how the purchase model did on days that it had not seen.
@@ -119,8 +120,7 @@ class ExpectedValue:
     def negative(self) -> pd.DataFrame:
         """Those who are expected to cost more than they bring, the worst first, with customer_id."""
         best = self.best
-        worst: pd.DataFrame = best[best[self.net] < 0].iloc[::-1]
-        return worst
+        return best[best[self.net] < 0].sort_values([self.net, CUSTOMER])
 
     def share_of_best(self, share: float = BEST_SHARE) -> float:
         """How much of all that is left the best such share of the customers leaves, 0 to 1; NaN where nothing is left."""
@@ -193,7 +193,7 @@ def _of_contracts(facts: Facts, frame: pd.DataFrame, as_of: datetime, serving: S
     horizon = facts.project.value.horizon_days
     if CONTRACT not in frame:
         return ExpectedValue(frame[[]], horizon, by_contracts=True, told=(_NO_PRICE,))
-    value = value_at_stake(frame, facts.project)
+    value = np.where(frame[RUNNING] > 0, value_at_stake(frame, facts.project), np.nan)
     worth = pd.DataFrame(
         {"lifetime_value": value, "expected_revenue": value / facts.project.value.margin_share}, index=frame.index
     )

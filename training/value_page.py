@@ -129,9 +129,8 @@ def expected_said(expected: ExpectedValue, currency: str) -> list[Text]:
         return []
     known, days = expected.best, expected.horizon_days
     total, net = float(known[expected.value].sum()), float(known[expected.net].sum())
-    bring = known[known[expected.value] != 0] if expected.by_contracts else known
     sentence = _CONTRACTS if expected.by_contracts else _TOTAL
-    told = [sentence.format(days=days, customers=f"{len(bring):,}", total=number(total), currency=currency)]
+    told = [sentence.format(days=days, customers=f"{len(known):,}", total=number(total), currency=currency)]
     costs = _LEFT.format(costs=number(total - net), net=number(net), currency=currency)
     told.append(costs if (known[expected.value] != known[expected.net]).any() else _NO_COSTS)
     share = expected.share_of_best()

@@ -39,6 +39,11 @@ WITHOUT_ORDERS = Text(
     "Share of customer, the course of spend and retention curves are told from orders, and the project has none.",
     "客户份额、消费走势和客户保持曲线需要 orders 表，而项目中没有。",
 )
+NO_SCORE = Text(
+    "There is no value score: contracts alone measure none of its criteria; invoices with payments would (payment"
+    " reliability), and so would a feature of your own called strategic_weight.",
+    "没有价值评分：仅凭合同无法衡量任何评分指标；提供发票与付款（付款可靠性），或名为 strategic_weight 的自定义特征，即可评分。",
+)
 
 SHORT = timedelta(days=3 * 365)
 """Facts that reach back less far make too few yearly cohorts to see anything."""
@@ -96,7 +101,7 @@ def value_report(
     progress(Text("computing features", "计算特征"), 0.05)
     frame = _frame(facts, as_of)
     progress(Text("scoring", "计算价值评分"), 0.2)
-    card, no_score = _card(frame, facts.project.value.score, by_contracts)
+    card = _card(frame, facts.project.value.score, by_contracts)
     of_industries = industries(facts, as_of)
     moved = sensitivity(card, frame, of_industries) if card else []
     progress(Text("learning what customers will bring", "学习客户未来的贡献"), 0.3)
@@ -113,7 +118,7 @@ def value_report(
         curves = _curves(facts, as_of)
     suppliers = supplier_scores(facts, as_of) if "supplies" in facts.columns else None
     customers = pd.concat(parts, axis=1).rename_axis("customer_id").reset_index()
-    told = (*no_score, *((WITHOUT_ORDERS,) if by_contracts else ()))
+    told = (*(() if card else (NO_SCORE,)), *((WITHOUT_ORDERS,) if by_contracts else ()))
     return ValueReport(customers, expected, card, moved, share, curves, suppliers, told)
 
 
@@ -141,16 +146,14 @@ def _frame(facts: Facts, as_of: datetime) -> pd.DataFrame:
     return frame
 
 
-def _card(
-    frame: pd.DataFrame, settings: ValueScoreSettings, by_contracts: bool
-) -> tuple[Scorecard | None, tuple[Text, ...]]:
-    """The scorecard; where contracts tell of customers, None and why if it has nothing to go by."""
+def _card(frame: pd.DataFrame, settings: ValueScoreSettings, by_contracts: bool) -> Scorecard | None:
+    """The scorecard; None where contracts tell of customers, and no criterion of the score can be measured."""
     try:
-        return fit_scorecard(frame, settings), ()
-    except NotEnoughDataError as fault:
+        return fit_scorecard(frame, settings)
+    except NotEnoughDataError:
         if not by_contracts:
             raise
-        return None, (fault.text,)
+        return None
 
 
 def _courses(facts: Facts, frame: pd.DataFrame, as_of: datetime, expected: ExpectedValue) -> pd.DataFrame:
