@@ -46,6 +46,11 @@ CUT_HEAD = (*SIZES, Text("overdue", "逾期金额"), Text("overdue share", "逾�
 Pictures = dict[tuple[str, Language], bytes]
 
 
+def scales_of(report: GroupReport) -> dict[str, Text]:
+    """The scales that customers stand on in this report, with their titles."""
+    return {scale: title for scale, title in TITLES.items() if LABELS[scale] in report.customers}
+
+
 def titles_of(project: Project, scale: str) -> Mapping[str, Text]:
     """What the labels of a scale are called, in their order."""
     return tier_names(project.tiers) if scale == "tier" else SCALES[scale].titles
@@ -59,7 +64,8 @@ def group_pictures(report: GroupReport, project: Project) -> Pictures:
             names = titles_of(project, "tier") if scale == "tier" else None
             found = migration_pictures(report.moves[scale], title, report.alarms.get(scale, ()), names)
             made |= {(f"{scale}_{name}", language): data for (name, language), data in found.items()}
-    for name, title in (("segment", TITLES["segment"]), ("cluster", ALIKE)):
+    shown_as = {name: title for name, title in scales_of(report).items() if name == "segment"} | {"cluster": ALIKE}
+    for name, title in shown_as.items():
         sizes = sizes_of(report, project, name)
         shown = sizes[(sizes["customers"] > 0) & np.isfinite(sizes["spend_share"])]
         if len(shown):
@@ -84,7 +90,7 @@ def sizes_of(report: GroupReport, project: Project, scale: str) -> pd.DataFrame:
         titles = titles_of(project, scale)
     labels = report.customers[LABELS.get(scale, scale)]
     counts = labels.value_counts()
-    spend = pd.Series(report.spend.to_numpy(dtype=np.float64), labels.index).groupby(labels).sum()
+    spend = pd.Series(report.spend.to_numpy(dtype=np.float64), labels.index).groupby(labels).sum(min_count=1)
     table = pd.DataFrame(
         {
             "title_en": [title.en for title in titles.values()],
@@ -100,13 +106,13 @@ def group_page(
     report: GroupReport, project: Project, as_of: datetime, since: datetime, pictures: Pictures, language: Language
 ) -> str:
     """The page in one language; pictures are embedded."""
-    sections = [_scale(report, project, scale, since) for scale in TITLES]
+    sections = [_scale(report, project, scale, since) for scale in scales_of(report)]
     sections.append(_alike(report, project))
-    sections.append(_candidates(report))
+    sections += [_candidates(report)] if "tier" in report.customers else []
     sections += [Section(title_of(attribute), [_cut_table(cut)]) for attribute, cut in report.cuts.items()]
     title = PAGE.format(company=project.project.name, as_of=as_of.astimezone(project.timezone))
     drawn = {name: data for (name, spoken), data in pictures.items() if spoken == language}
-    return html(title, [], sections, drawn, language)
+    return html(title, [Paragraph(text) for text in report.told], sections, drawn, language)
 
 
 def _scale(report: GroupReport, project: Project, scale: str, since: datetime) -> Section:

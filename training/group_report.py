@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from features.errors import FactsError, NotEnoughDataError
+from features.errors import NotEnoughDataError
 from features.own_features import all_features
 from features.progress import Progress, silent
 from features.snapshot import snapshot
@@ -15,6 +17,7 @@ from features.text import Text
 from training.attribute_cuts import COLUMNS as CUT_COLUMNS
 from training.attribute_cuts import attributes_of, cut_by
 from training.dataset import span
+from training.expected_value import is_by_contracts
 from training.life_cycle import MEASURED as STAGE_COLUMNS
 from training.life_cycle import life_cycle, stage_reasons
 from training.loyalty import MEASURES as LOYALTY
@@ -37,6 +40,14 @@ NEEDED = MOVED_BY | {*CUT_COLUMNS, *(trait.column for trait in TRAITS), *(measur
 """Features that the groups of today are made of; the catalogue has many more, which cost time."""
 
 
+WITHOUT_ORDERS = Text(
+    "Segments, tiers and loyalty are told from orders, and the project has none; contracts tell stages of life, groups that"
+    " act alike, and cuts by attribute.",
+    "细分、等级和忠诚度需要 orders 表，而项目中没有；合同可用于判断生命周期阶段、行为群组和按属性划分。",
+)
+_NO_CANDIDATES = pd.DataFrame({name: [] for name in ("customer_id", "reason_en", "reason_zh")}, dtype="str")
+
+
 @dataclass(frozen=True)
 class GroupReport:
     """The groups of all customers as of an instant, and how they moved since an earlier one.
@@ -47,7 +58,8 @@ class GroupReport:
     ``clusters_version`` is that of the registry, None where they were found for this report alone, and ``clusters_told``
     says what has changed since they were found. ``moves`` since the earlier instant, and ``alarms`` (falls beyond those of
     the period before), by the name of the scale: they are missing where the facts do not reach back a year before the
-    period. ``spend``: spend_365d of each customer by its id. ``cuts``: the base by each attribute asked for.
+    period. ``spend``: spend_365d of each customer by its id, NaN without orders. ``cuts``: the base by each attribute asked
+    for. A project with contracts alone has no segments, tiers, candidates and loyalty; ``told`` says so.
     """
 
     customers: pd.DataFrame
@@ -60,6 +72,7 @@ class GroupReport:
     clusters_version: str | None = None
     clusters_told: tuple[Text, ...] = ()
     cuts: dict[str, pd.DataFrame] = field(default_factory=dict)
+    told: tuple[Text, ...] = ()
 
 
 def group_report(
@@ -75,46 +88,28 @@ def group_report(
     Segments of both instants are cut where those of ``as_of`` are, so that a move is the customer's own. Groups that act
     alike are the ``registered`` ones, unless those know facts of after ``as_of`` or need a column that is missing. ``by``
     names attributes to cut the base by: see `training.attribute_cuts`.
-    Raises FactsError: the project gives no orders. NotEnoughDataError: nobody bought. ModelError: no such attribute.
+    Raises FactsError: the project gives neither orders nor contracts that end. NotEnoughDataError: nobody bought.
+    ModelError: no such attribute.
     """
-    if "orders" not in facts.columns:
-        raise FactsError(
-            Text(
-                "Groups are made from orders, and the project has none (it gives {tables}). Add [tables.orders].",
-                "客户分群需要 orders 表，而项目中没有（现有 {tables}）。请添加 [tables.orders]。",
-            ),
-            tables=", ".join(sorted(facts.columns)),
-        )
+    by_contracts = is_by_contracts(facts)
     project = facts.project
     progress(Text("computing features", "计算特征"), 0.1)
     first, _ = span(facts)
     instants = [i for i in (earlier - (as_of - earlier), earlier, as_of) if i == as_of or i - YEAR >= first]
     now = _features(facts, [as_of], NEEDED | set(by))[0]
     frames = [*_features(facts, instants[:-1], MOVED_BY), now]
-    progress(Text("cutting segments", "划分细分"), 0.4)
-    rfm = fit_rfm(now.reset_index(), as_of, settings=project.segments)
-    progress(Text("looking for groups that act alike", "寻找行为相近的群组"), 0.5)
+    progress(Text("looking for groups that act alike", "寻找行为相近的群组"), 0.4)
     clusters, version, told = _clusters(now, as_of, registered)
     behaviour = clusters.assign(now.reset_index()) if clusters else None
-    progress(Text("following the tiers", "推算客户等级"), 0.75)
-    looks = looks_of(facts, as_of)
-    seen = [max((look for look in looks if look <= i), default=None) for i in instants]
-    history = tiers_at_looks(facts, as_of, [look for look in seen if look is not None])
-    tiers = _tiers_at(history, looks[-1])
+    progress(Text("cutting segments and following the tiers", "划分细分并推算客户等级"), 0.7)
+    bought = _Bought(now[[]], {}, _NO_CANDIDATES) if by_contracts else _bought(facts, frames, instants)
     stages = life_cycle(now, project.churn)
-    customers = rfm.assign(now).assign(
+    customers = bought.customers.assign(
         cluster=None if behaviour is None else behaviour.to_numpy(),
-        tier=tiers["tier"].reindex(now.index),
-        tier_move=tiers["move"].reindex(now.index),
         lifecycle_stage=stages["stage"],
         **{f"stage_reason_{language}": said for language, said in stage_reasons(stages).items()},
-        loyalty_index=loyalty(now)["loyalty_index"],
     )
-    dated = {
-        "segment": [rfm.assign(frame)["segment"] for frame in frames],
-        "tier": [_tiers_at(history, look)["tier"] for look in seen if look is not None],
-        "stage": [life_cycle(frame, project.churn)["stage"] for frame in frames],
-    }
+    dated = bought.dated | {"stage": [life_cycle(frame, project.churn)["stage"] for frame in frames]}
     moves = {name: migrations(SCALES[name], labels) for name, labels in dated.items()}
     profiles = (
         profile(now.reset_index(), behaviour, clusters.groups, clusters.behaviour.columns)
@@ -123,16 +118,46 @@ def group_report(
     )
     return GroupReport(
         customers.reset_index(),
-        _candidates(history, facts),
+        bought.candidates,
         clusters,
         profiles,
         {name: found[-1] for name, found in moves.items() if found},
         {name: alarming(found[1], found[0]) for name, found in moves.items() if len(found) == 2},
-        now[MONETARY],
+        now[MONETARY] if MONETARY in now else pd.Series(np.nan, now.index),
         version,
         told,
         _cuts(facts, as_of, now, customers, by),
+        (WITHOUT_ORDERS,) if by_contracts else (),
     )
+
+
+@dataclass(frozen=True)
+class _Bought:
+    """What orders tell: columns of customers by customer_id, labels at each instant by scale, candidates for another tier."""
+
+    customers: pd.DataFrame
+    dated: dict[str, list["pd.Series[Any]"]]
+    candidates: pd.DataFrame
+
+
+def _bought(facts: Facts, frames: Sequence[pd.DataFrame], instants: Sequence[datetime]) -> _Bought:
+    """Segments, tiers and loyalty at the last of the instants, of which ``frames`` are the features, and labels at each."""
+    now, as_of = frames[-1], instants[-1]
+    rfm = fit_rfm(now.reset_index(), as_of, settings=facts.project.segments)
+    looks = looks_of(facts, as_of)
+    seen = [max((look for look in looks if look <= i), default=None) for i in instants]
+    history = tiers_at_looks(facts, as_of, [look for look in seen if look is not None])
+    tiers = _tiers_at(history, looks[-1])
+    customers = rfm.assign(now).assign(
+        tier=tiers["tier"].reindex(now.index),
+        tier_move=tiers["move"].reindex(now.index),
+        loyalty_index=loyalty(now)["loyalty_index"],
+    )
+    dated = {
+        "segment": [rfm.assign(frame)["segment"] for frame in frames],
+        "tier": [_tiers_at(history, look)["tier"] for look in seen if look is not None],
+    }
+    return _Bought(customers, dated, _candidates(history, facts))
 
 
 def _features(facts: Facts, instants: Sequence[datetime], names: set[str]) -> list[pd.DataFrame]:

@@ -139,7 +139,9 @@ def _write(report: "GroupReport", project: Project, out: Path, as_of: datetime, 
     from training.group_page import group_page, group_pictures
 
     out.mkdir(parents=True, exist_ok=True)
-    frames = {"segments": report.customers, "tier_candidates": report.candidates}
+    frames = {"segments": report.customers}
+    if "tier" in report.customers:
+        frames["tier_candidates"] = report.candidates
     if report.moves:
         tables = [one.table().assign(scale=name) for name, one in report.moves.items()]
         frames["moves"] = pd.concat(tables, ignore_index=True)
@@ -160,9 +162,11 @@ def _write(report: "GroupReport", project: Project, out: Path, as_of: datetime, 
 
 
 def _print(report: "GroupReport", project: Project) -> None:
-    from training.group_page import ALIKE, CANDIDATES, COUNT, LABELS, TITLES, titles_of
+    from training.group_page import ALIKE, LABELS, scales_of, titles_of
 
-    for scale, title in TITLES.items():
+    for sentence in report.told:
+        say(sentence)
+    for scale, title in scales_of(report).items():
         names = titles_of(project, scale)
         counts = report.customers[LABELS[scale]].value_counts()
         heading(title)
@@ -174,12 +178,18 @@ def _print(report: "GroupReport", project: Project) -> None:
             say(alarm.sentence)
     heading(ALIKE)
     _print_alike(report)
+    if "tier" in report.customers:
+        _print_candidates(report)
+    _print_cuts(report)
+
+
+def _print_candidates(report: "GroupReport") -> None:
+    from training.group_page import CANDIDATES, COUNT
+
     heading(CANDIDATES)
     say(COUNT.format(customers=len(report.candidates)))
-    shown = report.candidates.head(MOST_SHOWN).to_dict("records")
-    for row in shown:
+    for row in report.candidates.head(MOST_SHOWN).to_dict("records"):
         say(f"{row['customer_id']}: {here(Text(row['reason_en'], row['reason_zh']))}")
-    _print_cuts(report)
 
 
 def _print_alike(report: "GroupReport") -> None:

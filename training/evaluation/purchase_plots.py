@@ -82,7 +82,9 @@ def tracking(model: CountModel, days: PurchaseDays, last_day: float, horizon_day
     starts, customers = np.unique(first, return_counts=True)
     new = PurchaseHistory.of([0], [0], [0])
     longest = int(end - begin)
-    by_age = np.array([model.expected_purchases(new, float(age))[0] for age in range(longest + 1)])
+    asked = np.unique([*range(0, longest, WEEK_DAYS), longest])  # between them it grows almost in a straight line
+    said = [model.expected_purchases(new, float(age))[0] for age in asked]
+    by_age = np.interp(np.arange(longest + 1), asked, said)
     ages = np.clip(until[:, None] - starts, 0, longest).astype(np.int64)
     return Tracking(weeks, came.astype(np.float64), by_age[ages] @ customers, (last_day + 1 - begin) / WEEK_DAYS)
 
