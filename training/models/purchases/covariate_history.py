@@ -1,12 +1,13 @@
 """Purchase histories with what else is known of each customer since its first purchase, and does not change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.errors import FactsError
+from features.errors import FactsError, ModelError, NotEnoughDataError
 from features.text import Text
 from training.models.purchases.history import GroupedHistory, PurchaseHistory, distinct_rows
 
@@ -78,3 +79,32 @@ class CovariateHistory(PurchaseHistory):
     def plain(self) -> PurchaseHistory:
         """The history alone."""
         return PurchaseHistory(self.repeat_purchases, self.first_to_last_days, self.age_days)
+
+    def means_and_deviations(self, names: Sequence[str]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of each covariate over the customers, both of shape (covariates,).
+
+        Raises ModelError: there is not one name for each. NotEnoughDataError: one does not differ, or follows from others.
+        """
+        mean, deviation = self.covariates.mean(axis=0), self.covariates.std(axis=0)
+        if not names or len(set(names)) < len(names) or len(names) != len(mean):
+            raise ModelError(
+                Text(
+                    "The history has {columns} covariates, and their names are: {names}. Give at least one covariate, "
+                    "and each a name of its own.",
+                    "购买历史中有 {columns} 个协变量，名称为：{names}。请至少提供一个协变量，并为每个协变量各取一个不同的名称。",
+                ),
+                columns=len(mean),
+                names=", ".join(names),
+            )
+        rank = int(np.linalg.matrix_rank((self.covariates - mean) / np.where(deviation > 0, deviation, 1.0)))
+        if rank < len(names):
+            raise NotEnoughDataError(
+                Text(
+                    "Of the covariates {names} only {rank} tell customers apart: one is the same for all, or follows "
+                    "from the others. Leave it out.",
+                    "协变量 {names} 中只有 {rank} 个能区分客户：有的对所有客户都相同，或可由其他协变量推出。请去掉它。",
+                ),
+                names=", ".join(names),
+                rank=rank,
+            )
+        return mean, deviation

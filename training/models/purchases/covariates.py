@@ -8,13 +8,13 @@ are standardised, and the other parameters are those of a customer whose covaria
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from features.errors import ModelError, NotEnoughDataError
+from features.errors import ModelError
 from features.text import Text
 from training.models.purchases import beta_geometric, pareto_nbd
 from training.models.purchases.beta_geometric import check_repeats
@@ -110,9 +110,7 @@ class CovariateModel:
         finds no peak. Raises ModelError: there is not one name for each covariate.
         """
         check_repeats(history)
-        _check_names(history, names)
-        mean, deviation = history.covariates.mean(axis=0), history.covariates.std(axis=0)
-        _check_that_they_differ(history, mean, deviation, names)
+        mean, deviation = history.means_and_deviations(names)
         plain, moved = cls.form.plain.fit(history.plain()), tuple(cls.form.signs)
         unit = float(history.age_days.mean())
         peak = [getattr(plain.model, name) / (unit if name.endswith("_days") else 1) for name in cls.form.names]
@@ -201,7 +199,7 @@ class CovariateModel:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """The model from what `to_json` gave. Raises ModelError: it is another kind, or a number is not sound."""
         parameters = parameters_from_json(stored, cls.kind, cls.form.names)
-        return cls(parameters, tuple(_covariate(each, tuple(cls.form.signs)) for each in stored["covariates"]))
+        return cls(parameters, tuple(_covariate(each, tuple(cls.form.signs)) for each in stored.get("covariates", ())))
 
     def _standard(self) -> tuple[Floats, Floats]:
         return np.array([c.mean for c in self.covariates]), np.array([c.standard_deviation for c in self.covariates])
@@ -230,8 +228,7 @@ class CovariateModel:
     @classmethod
     def _likelihood_of(cls, history: PurchaseHistory, customers: Floats, mean: Floats, deviation: Floats) -> Likelihood:
         """The log-likelihood of distinct histories, by the parameters and then exp(γ) of each parameter that moves."""
-        if not isinstance(history, CovariateHistory):
-            raise TypeError("groups of a CovariateHistory are one, too")
+        history = cast(CovariateHistory, history)  # its groups are one, too
         z, names, signs = (history.covariates - mean) / deviation, cls.form.names, cls.form.signs
 
         def likelihood(parameters: Floats) -> tuple[float, Floats]:
@@ -295,33 +292,7 @@ class ParetoNbdCovariates(CovariateModel):
 
 def _covariate(stored: dict[str, Any], moved: tuple[str, ...]) -> Covariate:
     """The covariate that was stored. Raises ModelError: a number is missing or not finite, or the deviation not above 0."""
-    own = parameters_from_json({**stored["coefficients"], "kind": ""}, "", moved, signed=moved)
-    known = parameters_from_json({**stored, "kind": ""}, "", ("mean", "standard_deviation"), signed=("mean",))
-    return Covariate(str(stored["name"]), known["mean"], known["standard_deviation"], own)
-
-
-def _check_names(history: CovariateHistory, names: Sequence[str]) -> None:
-    if len(set(names)) != history.covariates.shape[1] or len(names) != len(set(names)) or not names:
-        raise ModelError(
-            Text(
-                "The history has {columns} covariates, and their names are: {names}. Give at least one, and each a name of its own.",
-                "购买历史中有 {columns} 个协变量，名称为：{names}。请至少提供一个协变量，并为每个协变量各取一个名称。",
-            ),
-            columns=history.covariates.shape[1],
-            names=", ".join(names),
-        )
-
-
-def _check_that_they_differ(history: CovariateHistory, mean: Floats, deviation: Floats, names: Sequence[str]) -> None:
-    centred = (history.covariates - mean) / np.where(deviation > 0, deviation, 1.0)
-    rank = int(np.linalg.matrix_rank(centred))
-    if rank < len(names):
-        raise NotEnoughDataError(
-            Text(
-                "Of the covariates {names} only {rank} tell customers apart: one is the same for all, or follows from "
-                "the others. Leave it out.",
-                "协变量 {names} 中只有 {rank} 个能区分客户：有的对所有客户都相同，或可由其他协变量推出。请去掉它。",
-            ),
-            names=", ".join(names),
-            rank=rank,
-        )
+    kind = "covariate"
+    known = parameters_from_json({**stored, "kind": kind}, kind, ("mean", "standard_deviation"), signed=("mean",))
+    own = parameters_from_json({**stored.get("coefficients", {}), "kind": kind}, kind, moved, signed=moved)
+    return Covariate(str(stored.get("name")), known["mean"], known["standard_deviation"], own)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import integrate, stats
 
 from features.errors import FactsError, ModelError, NotEnoughDataError
-from tests.training.models.purchases.customers import HAND_PICKED
+from tests.training.models.purchases.customers import HAND_PICKED, cdnow_days, cdnow_history, needs_cdnow
 from tests.training.models.purchases.test_integration import may_leave_after_purchases, may_leave_at_any_time
 from training.models.purchases import covariate_history
 from training.models.purchases.covariate_history import CovariateHistory
@@ -21,7 +21,9 @@ from training.models.purchases.covariates import (
     MbgNbdCovariates,
     ParetoNbdCovariates,
 )
+from training.models.purchases.gamma_gamma import Amounts, GammaGamma
 from training.models.purchases.history import PurchaseHistory
+from training.models.purchases.outlook import outlook
 
 Floats = NDArray[np.float64]
 
@@ -261,6 +263,8 @@ def test_what_is_no_such_model_and_no_covariate_is_refused() -> None:
         MbgNbdCovariates.from_json(stored)
     with pytest.raises(ModelError, match="standard_deviation"):
         BgNbdCovariates.from_json({**stored, "covariates": [{**stored["covariates"][0], "standard_deviation": 0}]})
+    with pytest.raises(ModelError, match="kind 'covariate'"):
+        BgNbdCovariates.from_json({**stored, "covariates": [{"name": "size", "mean": 1, "standard_deviation": 2}]})
     with pytest.raises(FactsError, match="1 missing"):
         CovariateHistory.with_covariates(HAND_PICKED, [1, 2, 3, np.nan, 5, 6])
     with pytest.raises(FactsError, match="shape"):
@@ -279,6 +283,29 @@ def test_what_is_no_such_model_and_no_covariate_is_refused() -> None:
     nobody = HISTORY.take(np.array([0, 1]))
     with pytest.raises(NotEnoughDataError, match="second time"):
         BgNbdCovariates.fit(nobody, ("size", "youth"))
+
+
+def test_an_outlook_knows_customers_by_their_covariates() -> None:
+    """Two customers of the same history, of whom one is larger: more is expected of it, with its interval."""
+    twins = PurchaseHistory.of([3, 3], [100, 100], [120, 120])
+    larger = CovariateHistory.with_covariates(twins, [[2.0, -1.0], [4.0, -1.0]])
+    told = outlook(MODELS[0], GammaGamma(6.25, 3.74, 15.44), larger, Amounts.of([4, 4], [30.0, 30.0]), 365)
+    assert told.purchases == pytest.approx(MODELS[0].expected_purchases(larger, 365))
+    assert told.purchases[1] > 2 * told.purchases[0]
+    assert told.purchases_high[1] > told.purchases_high[0]
+    assert told.value[1] / told.value[0] == pytest.approx(told.purchases[1] / told.purchases[0])
+
+
+@needs_cdnow
+def test_who_first_bought_for_more_comes_back_more_often() -> None:
+    """The sample of CDNOW: a first purchase dearer by a standard deviation of its logarithm, a quarter more purchases."""
+    first = cdnow_days().sort_values("date").groupby("customer_id")["amount"].first()
+    history = CovariateHistory.with_covariates(cdnow_history(), np.log(np.maximum(first, 0.65)))
+    fit = ParetoNbdCovariates.fit(history, ("first amount",))
+    assert fit.against_plain.statistic == pytest.approx(45.7, abs=0.2)
+    assert fit.against_plain.p_value < 1e-9
+    assert fit.model.covariates[0].coefficients["alpha_days"] == pytest.approx(0.257, abs=0.003)
+    assert fit.standard_errors["alpha_days:first amount"] == pytest.approx(0.044, abs=0.002)
 
 
 def test_nobody_is_answered_with_nothing() -> None:
