@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaln, expit, gammaln, psi
+from scipy.special import gammaln, psi
 
 from features.errors import NotEnoughDataError
 from features.text import Text
+from training.models.purchases.beta_geometric_mixture import BetaGeometricMixture, log_odds_left
 from training.models.purchases.history import GroupedHistory, PurchaseHistory, checked_horizon, for_each_distinct
 from training.models.purchases.maximum_likelihood import Fit, Likelihood, fit_history, parameters_from_json
-from training.models.purchases.quadrature import mean_over_dropout
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class BetaGeometricNbd:
 
     def probability_alive(self, history: PurchaseHistory) -> Floats:
         """Probability that the customer has not left by the cut-off, from 0 to 1, shape (customers,)."""
-        return np.asarray(expit(-self._log_odds_gone(history)))
+        return self._mixture().alive(history)
 
     def expected_purchases(self, history: PurchaseHistory, horizon_days: float) -> Floats:
         """Expected purchases within ``horizon_days`` after the cut-off, shape (customers,).
@@ -78,36 +78,22 @@ class BetaGeometricNbd:
         Raises ModelError: the horizon is negative or not finite.
         """
         horizon = checked_horizon(horizon_days)
-
-        def of(distinct: PurchaseHistory) -> Floats:
-            stays, k, rate_days = self._posterior(distinct)
-            return np.asarray(
-                self.probability_alive(distinct) * mean_over_dropout(self.a, self.b + stays, k, horizon / rate_days)
-            )
-
-        return for_each_distinct(history, of)
+        return for_each_distinct(history, lambda distinct: self._mixture().expected(distinct, horizon))
 
     def probability_of_no_purchase(self, history: PurchaseHistory, horizon_days: float) -> Floats:
         """Probability that nothing is bought within ``horizon_days`` after the cut-off, shape (customers,).
 
-        Who is gone buys nothing; who is alive has a purchase rate that follows Gamma(r + x, α + T).
         Raises ModelError: the horizon is negative or not finite.
         """
-        _, k, rate_days = self._posterior(history)
-        buys_if_alive = -np.expm1(-k * np.log1p(checked_horizon(horizon_days) / rate_days))
-        return np.asarray(1 - self.probability_alive(history) * buys_if_alive)
+        return self._mixture().none(history, checked_horizon(horizon_days))
 
     def probability_of_at_least(self, history: PurchaseHistory, purchases: Floats, horizon_days: float) -> Floats:
         """Probability of so many purchases or more, each at least 1, within ``horizon_days``, shape (customers,).
 
-        Who buys n times has come n times by then, a negative binomial matter, and has stayed after the first n - 1.
         Raises ModelError: the horizon is negative or not finite.
         """
-        horizon = checked_horizon(horizon_days)
-        stays, k, rate_days = self._posterior(history)
-        stayed = np.exp(betaln(self.a, self.b + stays + purchases - 1) - betaln(self.a, self.b + stays))
-        came = betainc(purchases, k, horizon / (rate_days + horizon))
-        return np.asarray(np.minimum(self.probability_alive(history) * stayed * came, 1.0))
+        came = self._mixture().came(history, purchases, checked_horizon(horizon_days))
+        return np.asarray(np.minimum(self.probability_alive(history) * came, 1.0))
 
     def to_json(self) -> dict[str, Any]:
         """The model as a dict that JSON can hold."""
@@ -118,16 +104,8 @@ class BetaGeometricNbd:
         """The model from what `to_json` gave. Raises ModelError: it is another kind, or a parameter is not sound."""
         return cls(**parameters_from_json(stored, cls.kind, ("r", "alpha_days", "a", "b")))
 
-    def _posterior(self, history: PurchaseHistory) -> tuple[Floats, Floats, Floats]:
-        """Of customers who are alive: times stayed m, and shape and rate (days) of the Gamma distribution of λ."""
-        x = history.repeat_purchases
-        return x + self.first_purchase_counts, self.r + x, self.alpha_days + history.age_days
-
-    def _log_odds_gone(self, history: PurchaseHistory) -> Floats:
-        stays, k, _ = self._posterior(history)
-        silent = history.age_days - history.first_to_last_days
-        growth = k * np.log1p(silent / (self.alpha_days + history.first_to_last_days))
-        return _log_odds_left(self.a, self.b, stays) + growth
+    def _mixture(self) -> BetaGeometricMixture:
+        return BetaGeometricMixture(self.r, self.alpha_days, self.a, self.b, self.first_purchase_counts)
 
     @classmethod
     def _likelihood_of(cls, history: PurchaseHistory, customers: Floats) -> Likelihood:
@@ -146,7 +124,7 @@ class BetaGeometricNbd:
             k = r + x
             log_age = np.log(alpha + age)
             silence = log_age - np.log(alpha + last)
-            log_odds = _log_odds_left(a, b, stays)[count_of] + k * silence
+            log_odds = log_odds_left(a, b, stays)[count_of] + k * silence
             lesser = np.exp(-np.abs(log_odds))  # of the odds and their inverse; NumPy's exp is the fastest way to both
             gone = customers * np.where(log_odds > 0, 1.0, lesser) / (1 + lesser)
             value = (
@@ -186,9 +164,3 @@ def check_repeats(history: PurchaseHistory) -> None:
             ),
             customers=len(history),
         )
-
-
-def _log_odds_left(a: float, b: float, stays: Floats) -> Floats:
-    """Log of a / (b + m - 1), the odds to have left at the last of m chances rather than stayed; -inf without a chance."""
-    with np.errstate(divide="ignore"):
-        return np.log(np.where(stays > 0, a / np.where(stays > 0, b + stays - 1, 1), 0.0))

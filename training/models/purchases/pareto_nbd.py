@@ -5,18 +5,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, expit, gammaln, psi
+from scipy.special import expit, gammaln, psi
 
 from training.models.purchases.beta_geometric import check_repeats
 from training.models.purchases.history import GroupedHistory, PurchaseHistory, checked_horizon, for_each_distinct
 from training.models.purchases.maximum_likelihood import Fit, Likelihood, fit_history, parameters_from_json
-from training.models.purchases.quadrature import (
-    LEGENDRE_AT,
-    LEGENDRE_WEIGHT,
-    PowerIntegral,
-    chunks,
-    power_integral,
-)
+from training.models.purchases.pareto_mixture import ParetoMixture
 
 Floats = NDArray[np.float64]
 
@@ -75,53 +69,32 @@ class ParetoNbd:
 
     def probability_alive(self, history: PurchaseHistory) -> Floats:
         """Probability that the customer has not left by the cut-off, from 0 to 1, shape (customers,)."""
-
-        def of(distinct: PurchaseHistory) -> Floats:
-            log_alive, left = _alive_and_left(np.array([self.r, self.alpha_days, self.s, self.beta_days]), distinct)
-            return np.asarray(expit(log_alive - left.log - np.log(self.s)))
-
-        return for_each_distinct(history, of)
+        return for_each_distinct(history, self._mixture().alive)
 
     def expected_purchases(self, history: PurchaseHistory, horizon_days: float) -> Floats:
         """Expected purchases within ``horizon_days`` after the cut-off, shape (customers,).
 
         Raises ModelError: the horizon is negative or not finite.
         """
-        rate = (self.r + history.repeat_purchases) / (self.alpha_days + history.age_days)
-        days_alive = self._days_alive(history, checked_horizon(horizon_days))
-        return np.asarray(self.probability_alive(history) * rate * days_alive)
+        horizon = checked_horizon(horizon_days)
+        return for_each_distinct(history, lambda distinct: self._mixture().expected(distinct, horizon))
 
     def probability_of_no_purchase(self, history: PurchaseHistory, horizon_days: float) -> Floats:
         """Probability that nothing is bought within ``horizon_days`` after the cut-off, shape (customers,).
 
-        Who is gone buys nothing; who is alive buys next at a moment whose density is integrated over the horizon.
         Raises ModelError: the horizon is negative or not finite.
         """
         horizon = checked_horizon(horizon_days)
-
-        def of(distinct: PurchaseHistory) -> Floats:
-            k, s = self.r + distinct.repeat_purchases, np.full(len(distinct), self.s)
-            alpha, beta = self.alpha_days + distinct.age_days, self.beta_days + distinct.age_days
-            buys = power_integral(alpha, k + 1, beta, s, np.full(len(distinct), horizon)).log
-            buys_if_alive = np.exp(buys + np.log(k) + k * np.log(alpha) + s * np.log(beta))
-            return np.asarray(np.clip(1 - self.probability_alive(distinct) * buys_if_alive, 0.0, 1.0))
-
-        return for_each_distinct(history, of)
+        return for_each_distinct(history, lambda distinct: self._mixture().none(distinct, horizon))
 
     def probability_of_at_least(self, history: PurchaseHistory, purchases: Floats, horizon_days: float) -> Floats:
         """Probability of so many purchases or more, each at least 1, within ``horizon_days``, shape (customers,).
 
-        For a given time to live it is that of a negative binomial count; Gauss and Legendre's rule takes the mean over
-        the share of customers who have left by then: exact to about 1e-5, and to 1e-3 for any customer and parameters.
+        Exact to about 1e-5, and to 1e-3 for any customer and parameters.
         Raises ModelError: the horizon is negative or not finite.
         """
-        horizon = checked_horizon(horizon_days)
-        alive = self.probability_alive(history)
-        parts = [
-            self._came(history.take(rows), purchases[rows], horizon)
-            for rows in (np.arange(len(history))[part] for part in chunks(len(history)))
-        ]
-        return np.asarray(np.minimum(alive * np.concatenate(parts), 1.0))
+        came = self._mixture().came(history, purchases, checked_horizon(horizon_days))
+        return np.asarray(np.minimum(self.probability_alive(history) * came, 1.0))
 
     def to_json(self) -> dict[str, Any]:
         """The model as a dict that JSON can hold."""
@@ -132,32 +105,8 @@ class ParetoNbd:
         """The model from what `to_json` gave. Raises ModelError: it is another kind, or a parameter is not sound."""
         return cls(**parameters_from_json(stored, cls.kind, NAMES))
 
-    def _came(self, history: PurchaseHistory, purchases: Floats, horizon: float) -> Floats:
-        """Probability that who is alive buys so often within the horizon, before it leaves."""
-        k, alpha = self.r + history.repeat_purchases, self.alpha_days + history.age_days
-        beta = self.beta_days + history.age_days
-        log_stay = -self.s * np.log1p(horizon / beta)
-        leave = -np.expm1(log_stay)
-        days = beta[:, None] * np.expm1(-np.log1p(-leave[:, None] * LEGENDRE_AT) / self.s)
-        came = betainc(purchases[:, None], k[:, None], days / (alpha[:, None] + days))
-        came_if_staying = betainc(purchases, k, horizon / (alpha + horizon))
-        return np.asarray(np.exp(log_stay) * came_if_staying + leave * (came @ LEGENDRE_WEIGHT))
-
-    def _days_alive(self, history: PurchaseHistory, horizon: float) -> Floats:
-        """Days that who is alive at the cut-off is expected to stay so within the horizon, smooth through s = 1."""
-        beta = self.beta_days + history.age_days
-        growth = np.log1p(horizon / beta)
-        excess = (self.s - 1) * growth
-        shrunk = np.divide(-np.expm1(-excess), excess, out=np.ones_like(excess), where=excess != 0)
-        return np.asarray(beta * growth * shrunk)
-
-
-def _alive_and_left(parameters: Floats, history: PurchaseHistory) -> tuple[Floats, PowerIntegral]:
-    """The two ways to the same history, each up to the same factor: alive at T (in logs), or left since t_x."""
-    r, alpha, s, beta = parameters.tolist()
-    x, last, age = history.repeat_purchases, history.first_to_last_days, history.age_days
-    left = power_integral(alpha + last, r + x, beta + last, np.full(len(x), s + 1), age - last)
-    return -(r + x) * np.log(alpha + age) - s * np.log(beta + age), left
+    def _mixture(self) -> ParetoMixture:
+        return ParetoMixture(self.r, self.alpha_days, self.s, self.beta_days)
 
 
 def _likelihood_of(history: PurchaseHistory, customers: Floats) -> Likelihood:
@@ -170,7 +119,7 @@ def _likelihood_of(history: PurchaseHistory, customers: Floats) -> Likelihood:
     def likelihood(parameters: Floats) -> tuple[float, Floats]:
         r, alpha, s, beta = parameters.tolist()
         k = r + x
-        log_alive, left = _alive_and_left(parameters, history)
+        log_alive, left = ParetoMixture(r, alpha, s, beta).alive_and_left(history)
         log_left = np.log(s) + left.log
         gone = customers * expit(log_left - log_alive)
         alive = customers - gone

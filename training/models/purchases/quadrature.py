@@ -101,19 +101,20 @@ def _log_integrand(slope: Floats, q: Floats, share: Floats, w: Floats) -> Floats
     return np.asarray(-slope * w - q * np.log1p(share * np.expm1(w)))
 
 
-def mean_over_dropout(a: float, b: Floats, k: Floats, ratio: Floats) -> Floats:
+def mean_over_dropout(a: float | Floats, b: Floats, k: Floats, ratio: Floats) -> Floats:
     """The mean of (1 - (1 + p·ratio)^-k) / p over p ~ Beta(a, b): expected purchases of a customer who is alive.
 
-    ``b``, ``k`` and ``ratio`` have shape (rows,). The straight line between the values at p = 0 and p = 1 has a mean in
+    ``b``, ``k`` and ``ratio`` have shape (rows,), ``a`` may have. The straight line between the values at p = 0 and p = 1 has a mean in
     closed form; what the function lies below it vanishes at both ends, so that even for a near 0 its integral over
     ln(p / (1 - p)) needs a short range only, on which the trapezoidal rule converges exponentially.
     """
     if not len(b):
         return np.zeros(0)
-    return np.concatenate([_mean_over_dropout(a, b[rows], k[rows], ratio[rows]) for rows in chunks(len(b))])
+    columns = (np.broadcast_to(a, b.shape), b, k, ratio)
+    return np.concatenate([_mean_over_dropout(*(column[rows] for column in columns)) for rows in chunks(len(b))])
 
 
-def _mean_over_dropout(a: float, b: Floats, k: Floats, ratio: Floats) -> Floats:
+def _mean_over_dropout(a: Floats, b: Floats, k: Floats, ratio: Floats) -> Floats:
     at_zero, at_one = k * ratio, -np.expm1(-k * np.log1p(ratio))
     low, high, peak = _dropout_range(a, b, at_zero)
     step = (high - low) / (TRAPEZOID_NODES - 1)
@@ -130,7 +131,7 @@ def _mean_over_dropout(a: float, b: Floats, k: Floats, ratio: Floats) -> Floats:
     return np.asarray(np.clip(line - mean_below, 0.0, at_zero))
 
 
-def _dropout_range(a: float, b: Floats, at_zero: Floats) -> tuple[Floats, Floats, Floats]:
+def _dropout_range(a: Floats, b: Floats, at_zero: Floats) -> tuple[Floats, Floats, Floats]:
     """The range of u = ln(p / (1 - p)) outside of which density times what lies below the line is negligible.
 
     Its two ends, and the highest value of ln of p^(a+1)·(1-p)^(b+1).
@@ -148,7 +149,7 @@ def _dropout_range(a: float, b: Floats, at_zero: Floats) -> tuple[Floats, Floats
     return left, right, peak
 
 
-def _log_beta(a: float, b: Floats, logit: Floats) -> Floats:
+def _log_beta(a: Floats, b: Floats, logit: Floats) -> Floats:
     """Logarithm of p^(a+1)·(1-p)^(b+1)."""
     return np.asarray((a + 1) * logit - (a + b + 2) * np.logaddexp(0, logit))
 
