@@ -51,8 +51,9 @@ HOW_CASH = Text(
     "按回测结果，约五分之四的周会落在区间内；多周的区间不可直接相加。",
 )
 HOW_CREDIT = Text(
-    "“Grew overdue” is what came true in each class when the score was judged on a later day than it had learnt from.",
-    "“之后逾期”指在训练数据之后的某日评估该评分时，各等级的实际结果。",
+    "“Grew overdue”, by more than {days} days within {horizon} days, is what came true in each class when the score was judged"
+    " on a later day than it had learnt from.",
+    "“之后逾期”指在 {horizon} 天内逾期超过 {days} 天，为在训练数据之后的某日评估该评分时各等级的实际结果。",
 )
 OF_INVOICED = Text("{name} is missing: {why}.", "{name}缺失：{why}。")
 CUSTOMER, INVOICE = Text("customer", "客户"), Text("invoice", "发票")
@@ -160,6 +161,12 @@ def credit_table(classes: pd.DataFrame) -> Table:
     return Table(head, rows)
 
 
+def how_credit(report: ReceivableReport) -> Text:
+    """What the share that grew overdue in a class is; nothing without a credit score."""
+    credit = report.models.credit
+    return same("") if credit is None else HOW_CREDIT.format(days=credit.overdue_days, horizon=credit.horizon_days)
+
+
 def cash_table(cash: pd.DataFrame) -> Table:
     """The money expected in each week, with its interval and where it comes from."""
     head = (
@@ -258,7 +265,7 @@ def _missing(found: Receivables) -> list[Block]:
 def _credit(report: ReceivableReport) -> list[Block]:
     if report.classes is None:
         return [Paragraph(report.models.told[-1])]
-    return [credit_table(report.classes), Paragraph(HOW_CREDIT), Picture("credit", CREDIT)]
+    return [credit_table(report.classes), Paragraph(how_credit(report)), Picture("credit", CREDIT)]
 
 
 def _cash(found: Receivables) -> list[Block]:
@@ -330,8 +337,9 @@ def _day(value: Any) -> str:
 
 
 def _days(row: Mapping[Any, Any]) -> str:
-    low, high = _day(row["expected_paid_low"]), _day(row["expected_paid_high"])
-    return f"{_day(row['expected_paid_at'])} ({low[5:] or MISSING}–{high[5:] or MISSING})"
+    """The expected day with its interval; an end that lies later than can be seen is an ellipsis."""
+    low, high = (_day(row[f"expected_paid_{end}"])[5:] or "…" for end in ("low", "high"))
+    return f"{_day(row['expected_paid_at'])} ({low}–{high})"
 
 
 _PORTFOLIO = Text(

@@ -64,7 +64,9 @@ def receivable_report(
         found,
         models,
         debtors,
-        None if models.credit is None else credit_classes(debtors, models.credit.class_sizes, models.credit.class_rates),
+        None
+        if models.credit is None
+        else credit_classes(debtors, models.credit.class_sizes, models.credit.class_rates),
         _to_answer(debtors),
         _ahead(found.invoices),
     )

@@ -141,7 +141,7 @@ def _print(report: "ReceivableReport", project: Project) -> None:
         say(report.models.told[-1])
     else:
         _show(page.credit_table(report.classes))
-        say(page.HOW_CREDIT)
+        say(page.how_credit(report))
     heading(page.CASH)
     if found.cash is None:
         say(page.NO_CASH)

@@ -136,9 +136,7 @@ PAGE: dict[str, Text] = {
     "late_probability": Text("Likely to be paid late, by amount", "预计逾期付款的概率（按金额）"),
     "has_overdue_risk": Text("Nothing is overdue yet, but late payment is likely.", "目前尚未逾期，但很可能逾期。"),
     "dunning": Text(": {step}", "：{step}"),
-    "instalments": Text(
-        ": {number} monthly ones of {amount} {currency}", "：共 {number} 期，每月 {amount} {currency}"
-    ),
+    "instalments": Text(": {number} monthly ones of {amount} {currency}", "：共 {number} 期，每月 {amount} {currency}"),
     "tier": Text("Tier", "客户等级"),
     "stage": Text("Stage of life", "生命周期阶段"),
     "manager": Text("Account manager", "客户经理"),

@@ -1,6 +1,7 @@
 """`retinue receivables` on one file of invoices and on a simulated company, as a person calls it."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -152,6 +153,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "company"
     made = retinue("simulate", folder, "--customers", "300", "--months", "30", "--seed", "3", "--quiet")
     assert made.returncode == 0, made.stderr
+    with (folder / "retinue.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[credit]\noverdue_days = 10\n")  # of 300 customers too few are overdue by a month
     return folder
 
 
@@ -177,10 +180,16 @@ def test_a_company_that_never_trained_gets_the_whole_report_and_is_told_that_not
         ["overdue", "open", "customer_id"], ascending=[False, False, True]
     )
     assert f"\n{first['customer_id'].iloc[0]} " in done.stdout
+    classes = customers.groupby("credit_class").size()
+    assert classes.sum() == len(customers)
+    for name, size in classes.items():
+        assert re.search(rf"^{name} +{size} ", done.stdout, re.M)
+    assert "在 90 天内逾期超过 10 天" in done.stdout
     pages = [(out / f"receivables.{language}.html").read_text(encoding="utf-8") for language in ("en", "zh")]
     assert "Cash to come" in pages[0]
     assert "收款预测" in pages[1]
     assert (out / "cash.zh.png").stat().st_size > 5_000
+    assert (out / "credit.en.png").stat().st_size > 5_000
 
 
 @pytest.mark.slow
