@@ -13,6 +13,7 @@ from features.project import load_project
 from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Language
+from tests.training.contracts import contract_business, subscribers
 from training.models.clusters.registered import train_clusters
 
 PROJECT = """
@@ -45,7 +46,7 @@ def test_value_gives_a_score_with_its_breakdown_and_the_rest_of_what_a_customer_
     assert "Simulated" in done.stdout.splitlines()[1]
     assert "Left out, as the facts say nothing of it: strategic weight." in " ".join(done.stdout.split())
     values = pd.read_parquet(out / "value.parquet")
-    points = [column for column in values if column.startswith("points_")]
+    points = [column for column in map(str, values) if column.startswith("points_")]
     scored = values.dropna(subset="value_score")
     assert len(values) == 300
     assert scored["value_score"].between(0, 100).all()
@@ -66,7 +67,7 @@ def test_value_gives_a_score_with_its_breakdown_and_the_rest_of_what_a_customer_
     assert len(cohorts) == 10  # thirty months are too short for yearly cohorts
     page = (out / "value.html").read_text(encoding="utf-8")
     assert f"<td>{best}</td>" in page
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 6  # two of retention, four of the purchase model
     assert "src=" not in page.replace('src="data:', "")
     assert "最有价值的客户" in (out / "value.zh.html").read_text(encoding="utf-8")
 
@@ -197,14 +198,54 @@ def test_moves_need_an_earlier_date(company: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["value", "segments"])
-def test_a_project_without_orders_is_told_what_is_missing(tmp_path: Path, command: str) -> None:
+def test_a_project_without_orders_or_contracts_that_end_is_told_what_is_missing(tmp_path: Path, command: str) -> None:
     (tmp_path / "contracts.csv").write_text("customer_id,started_at\nC1,2025-01-01\n")
     columns = '[tables.subscriptions.columns]\ncustomer_id = "customer_id"\nstarted_at = "started_at"\n'
     (tmp_path / "retinue.toml").write_text(f'{PROJECT}[tables.subscriptions]\npath = "contracts.csv"\n{columns}')
     done = retinue(command, "--project", tmp_path, "--as-of", "2026-01-01", "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "Add [tables.orders]." in done.stderr
+    assert "Add [tables.orders], or [tables.subscriptions] with ended_at." in " ".join(done.stderr.split())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_contracts_alone_tell_stages_of_life_groups_that_act_alike_cuts_and_who_moved(tmp_path: Path) -> None:
+    contracts = subscribers(seed=1, customers=200)
+    contract_business(tmp_path, contracts)
+    people = sorted({who for who, *_ in contracts})
+    tables = {
+        "customers": ["customer_id,industry", *(f"{who},{('metal', 'food')[n % 2]}" for n, who in enumerate(people))],
+        "interactions": [
+            "customer_id,at,kind",
+            *(f"{who},2025-{n % 12 + 1:02}-03,call" for n, who in enumerate(people + people[::2] * 3)),
+        ],
+    }
+    with (tmp_path / "retinue.toml").open("a", encoding="utf-8") as project:
+        for name, rows in tables.items():
+            (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+            columns = "".join(f'{column} = "{column}"\n' for column in rows[0].split(","))
+            project.write(f'[tables.{name}]\npath = "{name}.csv"\n[tables.{name}.columns]\n{columns}')
+    out = tmp_path / "out"
+    day = ("--as-of", "2026-01-01", "--since", "2025-07-01")
+    done = retinue("segments", "--project", tmp_path, *day, "--by", "industry", "--out", out, "--quiet")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "Segments, tiers and loyalty are told from orders, and the project has none" in said
+    groups = pd.read_parquet(out / "segments.parquet")
+    assert groups["lifecycle_stage"].notna().all()
+    assert not {"segment", "tier", "loyalty_index"} & set(groups)
+    with_contract = [who for who, _, ended, *_ in contracts if not ended]
+    stages = groups.set_index("customer_id")["lifecycle_stage"]
+    assert "termination" not in stages[with_contract].tolist()
+    assert groups["cluster"].notna().sum() == len(set(with_contract))  # of the others nothing can be compared
+    assert set(pd.read_parquet(out / "moves.parquet")["scale"]) == {"stage"}
+    industries = pd.read_parquet(out / "by_industry.parquet")
+    assert industries["customers"].tolist() == [100, 100, 200]
+    assert industries["revenue"].isna().all()
+    page = (out / "segments.zh.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 2  # matrix and flow of the stages
+    assert "等级变动候选" not in page
+    assert not (out / "tier_candidates.parquet").exists()
 
 
 @pytest.mark.parametrize("command", ["value", "segments"])
