@@ -57,6 +57,22 @@ def ledger(folder: Path, invoices: Sequence[Invoice], payments: Sequence[Payment
     return load_project(folder)
 
 
+def unreferenced(
+    folder: Path, invoices: Sequence[tuple[object, ...]], payments: Sequence[tuple[object, ...]]
+) -> Project:
+    """A project whose payments name no invoice, and whose invoices do not say when they were settled.
+
+    ``invoices``: invoice_id, customer_id, issued_at, due_at, amount; ``payments``: customer_id, paid_at, amount, known_at, kind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "invoices.csv", "invoice_id,customer_id,issued_at,due_at,amount", invoices)
+    _write(folder / "payments.csv", "customer_id,paid_at,amount,known_at,kind", payments)
+    text = TOML.replace('settled_at = "settled_at"\ndisputed = "disputed"\n', "")
+    text += PAYMENTS_TOML.replace('invoice_id = "invoice_id"', 'kind = "kind"')
+    (folder / "retinue.toml").write_text(text, encoding="utf-8")
+    return load_project(folder)
+
+
 def _write(file: Path, header: str, rows: Sequence[tuple[object, ...]]) -> None:
     file.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
 
