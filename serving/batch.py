@@ -39,6 +39,7 @@ from training.beside import (
 from training.dataset import check_as_of
 from training.following import followed
 from training.kinds.words import outcome_of
+from training.late_payment.bills import tells_settlement
 from training.loading import ACTING, model_features
 from training.models.clusters.registered import ServingClusters, serving_clusters
 from training.models.drift import LevelShift
@@ -49,7 +50,7 @@ from training.models.timing.sentences import timing_sentences
 from training.net_value import net_value
 from training.panel import is_dated, rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
-from training.receivables import Receivables, receivables, tells_of_payment
+from training.receivables import Receivables, receivables
 from training.replay import Versions, keep_snapshot, record_scoring, scores_digest
 from training.standing import standing
 from training.tracking import Champion, champion_churn, serving_segments
@@ -192,7 +193,7 @@ def _owed(
     facts: Facts, as_of: datetime, late: ServingLatePayment | None, credit: ServingCredit | None
 ) -> Receivables | None:
     """The receivables; None where the facts do not tell of invoices and of what was paid on them."""
-    if not tells_of_payment(facts):
+    if not tells_settlement(facts):
         return None
     return receivables(facts, as_of, late.model if late else None, credit.model if credit else None)
 

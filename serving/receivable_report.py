@@ -17,8 +17,9 @@ from serving.debts import debtor_frame
 from serving.decisions.playbook import load_playbook
 from serving.receivable_schemas import HIGH
 from training.credit_score.model import CLASSES
+from training.late_payment.bills import tells_settlement
 from training.payment_models import PaymentModels, payment_models
-from training.receivables import WEEKS, Receivables, expected_overdue, receivables, tells_of_payment
+from training.receivables import WEEKS, Receivables, expected_overdue, receivables
 from training.standing import standing
 
 CUSTOMER = "customer_id"
@@ -89,7 +90,7 @@ def credit_classes(
 
 def _check(facts: Facts, as_of: datetime) -> None:
     """Refuse what no books can be made of."""
-    if not tells_of_payment(facts):
+    if not tells_settlement(facts):
         raise FactsError(_UNTOLD, tables=", ".join(sorted(facts.columns)))
     [(first, last)] = facts.connection.sql("SELECT min(issued_at), max(issued_at) FROM invoices").fetchall()
     if first is None:

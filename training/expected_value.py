@@ -24,6 +24,7 @@ from training.beside import (
     serving_late_payment,
     serving_lifetime_value,
 )
+from training.late_payment.bills import tells_settlement
 from training.lifetime_value.fit import fit_lifetime_value
 from training.lifetime_value.lifetime_value import LifetimeValue, Terms
 from training.lifetime_value.record import read_record
@@ -32,7 +33,7 @@ from training.models.purchases.choice import Fits
 from training.models.purchases.model import CountModel
 from training.models.purchases.purchase_days import PurchaseDays
 from training.net_value import net_value
-from training.receivables import receivables, tells_of_payment
+from training.receivables import receivables
 from training.value import value_at_stake
 
 Serving = TypeVar("Serving")
@@ -227,7 +228,7 @@ def _net(
     asked = worth.join(frame[[name for name in COUNTED if name in frame]])
     late = _before(serving.late_payment, as_of, lambda one: one.model.learnt.as_of)
     credit = _before(serving.credit, as_of, lambda one: one.model.as_of)
-    if tells_of_payment(facts) and (late or credit):
+    if tells_settlement(facts) and (late or credit):
         owed = receivables(facts, as_of, late.model if late else None, credit.model if credit else None).customers
         asked = asked.join(owed[[name for name in CREDIT_LOSS if name in owed]])
     left = net_value(asked, facts.project.value.costs, facts.project.value.horizon_days)

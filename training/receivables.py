@@ -92,13 +92,6 @@ def receivables(
     return Receivables(as_of, customers.sort_index(), invoices, portfolio, measures, ageing, cash)
 
 
-def tells_of_payment(facts: Facts) -> bool:
-    """Whether there are invoices, and what was paid on them is told."""
-    if "invoices" not in facts.columns:
-        return False
-    return "payments" in facts.columns or "settled_at" in facts.columns["invoices"]
-
-
 def _day(instants: pd.Series, facts: Facts) -> pd.Series:
     """Instants (naive UTC) as days on the project's calendar."""
     zoned = pd.to_datetime(instants).dt.tz_localize("UTC").dt.tz_convert(facts.project.project.timezone)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.late_payment.companies import collector
 from tests.training.leakage.companies import shop
 
 FEW = ("--features", "days_since_last_purchase,complaints_90d", "--cutoff", "2025-09-01", "--as-of", "2025-10-01")
@@ -57,3 +58,17 @@ def test_an_unknown_feature_gets_the_nearest_name(tmp_path: Path) -> None:
 
 def test_help_has_an_example() -> None:
     assert "Example: retinue leakage --as-of" in retinue("--help").stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("disputed", "warnings"), [("late", 1), ("by chance", 0)])
+def test_a_mark_that_late_invoices_get_is_told_with_what_to_do(tmp_path: Path, disputed: str, warnings: int) -> None:
+    collector(tmp_path, disputed)
+    done = retinue("--project", tmp_path, "--features", "invoices_365d", "--as-of", "2025-01-06")
+    assert done.returncode == 0, done.stderr
+    assert f"PASS: no leak was found (warnings: {warnings})." in done.stdout
+    assert ("! invoices.disputed" in done.stdout) == (warnings == 1)
+    assert ("uses it before the invoice is settled" in done.stdout) == (warnings == 1)
+    if warnings:
+        chinese = retinue("--project", tmp_path, "--features", "invoices_365d", "--as-of", "2025-01-06", language="zh")
+        assert "在发票结清之前都不使用它" in chinese.stdout

@@ -7,7 +7,8 @@ import pytest
 
 from features.sources import open_facts
 from tests.features.builders import instant, write_by_hand
-from training.receivables import buckets, receivables, tells_of_payment
+from training.late_payment.bills import tells_settlement
+from training.receivables import buckets, receivables
 
 INVOICES = """
 invoice_id | customer_id | issued_at        | due_at           | amount
@@ -58,4 +59,4 @@ def test_the_books_say_who_owes_what_without_any_model(tmp_path: Path) -> None:
 def test_without_payments_or_settlements_there_are_no_books(tmp_path: Path) -> None:
     project = write_by_hand(tmp_path, "UTC", invoices=INVOICES)
     with open_facts(project) as facts:
-        assert not tells_of_payment(facts)
+        assert not tells_settlement(facts)

@@ -1,6 +1,6 @@
 """The company's invoices as rows: the only place that knows how invoices and payments are read.
 
-Whoever reads them otherwise (a ledger that matches payments without a reference) gives the same two tables.
+Invoices are settled as they or their payments say; where neither does, the oldest are paid first (`oldest_first`).
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,11 @@ from features.capabilities import missing
 from features.catalogue.payment import SETTLED
 from features.catalogue.relations.invoices import INSTALMENTS, PAID_INVOICES
 from features.errors import ProjectError
+from features.ledger.kinds import kinds_in
 from features.sources import Facts
 from features.text import Text
 from training.late_payment.instants import utc_literal
+from training.late_payment.oldest_first import bills_sql, receipts_sql
 
 BILLS = "late_payment_bills"
 """invoice_id, customer_id, known_from, known_day, issued_day, due_day, amount, disputed, settled_from, settled_day.
@@ -68,38 +70,55 @@ def bills(facts: Facts, known_before: datetime, share: float = 1.0) -> Iterator[
 
     Raises ProjectError: the project's tables do not tell which invoices are paid.
     """
-    if lacking := missing(("invoices",), facts.columns) or not _tells_settlement(facts):
+    if lacking := missing(("invoices",), facts.columns) or not tells_settlement(facts):
         raise ProjectError(_LACKING, tables=", ".join(sorted(facts.columns)), lacking=lacking or SETTLED)
-    has_payments = "payments" in facts.columns and "invoice_id" in facts.columns["payments"]
-    values = {
-        "payments": "payments" if has_payments else "no_payments",
-        "invoices": "invoices",
-        "end": utc_literal(known_before),
-        "drawn": "TRUE" if share >= 1 else f"hash(i.customer_id) / 18446744073709551616.0 < {share}",
-    }
-    parts = [
-        *([] if has_payments else [_NO_PAYMENTS]),
-        f"paid_invoices AS ({PAID_INVOICES.sql.format(**values)})",
-        f"instalments AS ({INSTALMENTS.sql.format(**values)})",
-    ]
-    made = f"WITH {', '.join(parts)} {_BILLS.format(**values)}"
-    received = _RECEIPTS.format(**values) if has_payments else _SETTLEMENTS
+    drawn = "TRUE" if share >= 1 else f"hash(customer_id) / 18446744073709551616.0 < {share}"
+    made = _by_reference if _names_invoices(facts) else _oldest_first
     try:
-        facts.connection.execute(f"CREATE OR REPLACE TEMP TABLE {BILLS} AS {made}")
-        facts.connection.execute(f"CREATE OR REPLACE TEMP TABLE {RECEIPTS} AS {received}")
+        for table, select in made(facts, utc_literal(known_before), drawn).items():
+            facts.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
         yield
     finally:
         facts.connection.execute(f"DROP TABLE IF EXISTS temp.{BILLS}")
         facts.connection.execute(f"DROP TABLE IF EXISTS temp.{RECEIPTS}")
 
 
-def _tells_settlement(facts: Facts) -> bool:
-    """Whether invoices say when they were paid, or payments say for which invoice."""
-    return any(not missing((way,), facts.columns) for way in SETTLED.split("|"))
+def tells_settlement(facts: Facts) -> bool:
+    """Whether there are invoices, and it is told what was paid: on each, or by the customer."""
+    return "invoices" in facts.columns and ("payments" in facts.columns or "settled_at" in facts.columns["invoices"])
+
+
+def _names_invoices(facts: Facts) -> bool:
+    """Whether invoices say when they were paid, or any payment says for which invoice it is."""
+    if "settled_at" in facts.columns["invoices"]:
+        return True
+    if "invoice_id" not in facts.columns["payments"]:
+        return False
+    return facts.connection.execute("SELECT 1 FROM payments WHERE invoice_id IS NOT NULL LIMIT 1").fetchall() != []
+
+
+def _by_reference(facts: Facts, end: str, drawn: str) -> dict[str, str]:
+    """SELECTs of the tables, in the order in which they are to be made."""
+    has_payments = "payments" in facts.columns and "invoice_id" in facts.columns["payments"]
+    payments = "payments" if has_payments else "no_payments"
+    values = {"payments": payments, "invoices": "invoices", "end": end, "drawn": drawn}
+    parts = [
+        *([] if has_payments else [_NO_PAYMENTS]),
+        f"paid_invoices AS ({PAID_INVOICES.sql.format(**values)})",
+        f"instalments AS ({INSTALMENTS.sql.format(**values)})",
+    ]
+    receipts = _RECEIPTS if has_payments else _SETTLEMENTS
+    return {BILLS: f"WITH {', '.join(parts)} {_BILLS.format(**values)}", RECEIPTS: receipts.format(**values)}
+
+
+def _oldest_first(facts: Facts, end: str, drawn: str) -> dict[str, str]:
+    """The same where no payment names an invoice."""
+    kinds = kinds_in(facts.connection) if "kind" in facts.columns["payments"] else {}
+    return {RECEIPTS: receipts_sql(end, drawn, kinds), BILLS: bills_sql(end, drawn, RECEIPTS)}
 
 
 _LACKING = Text(
     "Late payment is learnt from invoices and what was paid on them; the project gives {tables} and lacks {lacking}."
-    " Add invoices with settled_at, or payments with invoice_id.",
-    "逾期付款模型需要发票及其付款记录；项目现有 {tables}，缺少 {lacking}。请添加带 settled_at 的发票表，或带 invoice_id 的付款表。",
+    " Add invoices with settled_at, or payments, best with invoice_id.",
+    "逾期付款模型需要发票及其付款记录；项目现有 {tables}，缺少 {lacking}。请添加带 settled_at 的发票表，或付款表（最好带 invoice_id）。",
 )

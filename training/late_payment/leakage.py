@@ -33,44 +33,58 @@ FOLDS = 5
 NORMAL_95 = 1.96
 
 
-def invoice_leakage(rows: pd.DataFrame, late: Bools, columns: Sequence[str]) -> list[Finding]:
+def invoice_leakage(
+    rows: pd.DataFrame, late: Bools, columns: Sequence[str], known: Bools | None = None
+) -> list[Finding]:
     """What was found of each column, one finding a column: failed where it knows what came later, else passed.
 
     Parameters: ``rows`` are invoices at their issue (`rows.new_rows`) with customer_id, as_of, `PAST` and the columns, a
-    flag or a number each, as the data say it now; ``late`` whether each was paid late, shape (rows,).
+    flag or a number each, as the data say it now; ``late`` whether each was paid late, and ``known`` for which that is
+    known by now (None: for all), each of shape (rows,).
     """
-    expected = _foretold(rows, late, [])
-    return [next(_signs(rows, late, expected, column), _passed(rows, column)) for column in columns]
+    judged, truth = (rows, late) if known is None else (rows[known], late[known])
+    expected = _foretold(judged, truth, [])
+    found = {
+        column: [*_foretelling(judged, truth, expected, column), *_filled_later(rows, column)] for column in columns
+    }
+    return [signs[0] if signs else _passed(rows, column) for column, signs in found.items()]
 
 
-def _signs(rows: pd.DataFrame, late: Bools, expected: Floats, column: str) -> Iterator[Finding]:
-    values = rows[column].to_numpy(dtype=np.float64)
+def _foretelling(rows: pd.DataFrame, late: Bools, expected: Floats, column: str) -> Iterator[Finding]:
+    if not 0 < late.sum() < len(late):
+        return
+    marked = _marked(rows[column].to_numpy(dtype=np.float64))
     example = str(rows["customer_id"].iloc[0])
     gain, error = auc_gain(late.astype(np.int64), _foretold(rows, late, [column]), expected)
     if gain - NORMAL_95 * error > LEAST_GAIN:
         what = _GAIN.format(column=column, gain=gain, error=error, invoices=len(rows))
         yield _failed(column, what, len(rows), example)
-    marked = _marked(values)
     if marked.sum() >= LEAST_MARKED:
         share, usual = late[marked].mean(), expected[marked].mean()
         spread = np.sqrt((expected * (1 - expected))[marked].sum()) / marked.sum()
         if share - usual >= LEAST_DIFFERENCE and share - usual >= LEAST_ERRORS * spread:
             what = _LIFT.format(column=column, marked=int(marked.sum()), share=share, usual=usual)
             yield _failed(column, what, int(marked.sum()), str(rows["customer_id"][marked].iloc[0]))
+
+
+def _filled_later(rows: pd.DataFrame, column: str) -> Iterator[Finding]:
+    marked = _marked(rows[column].to_numpy(dtype=np.float64))
     age = (rows["as_of"].max() - rows["as_of"]).dt.days.to_numpy()
     young, old = marked[age < YOUNG_DAYS], marked[(age >= YOUNG_DAYS) & (age < OLD_DAYS)]
     if len(young) and len(old) and old.mean() * len(young) >= LEAST_ERRORS**2:
         missing = (old.mean() * len(young) - young.sum()) / np.sqrt(old.mean() * len(young))
         if young.mean() <= old.mean() / 2 and missing >= LEAST_ERRORS:
             what = _YOUNG.format(column=column, young=young.mean(), old=old.mean(), days=YOUNG_DAYS)
-            yield _failed(column, what, len(young), example)
+            yield _failed(column, what, len(young), str(rows["customer_id"].iloc[0]))
 
 
 def _foretold(rows: pd.DataFrame, late: Bools, columns: Sequence[str]) -> Floats:
     """Probability to be late by the customer's past and further columns, each row by a rule that learnt from others."""
     frame = rows[[*PAST, *columns]].astype(np.float64)
-    found = np.full(len(rows), late.mean())
+    found = np.full(len(rows), late.mean() if len(late) else 0.0)
     groups = rows["customer_id"].to_numpy(dtype=object).astype(str)
+    if len(np.unique(groups)) < 2:
+        return found
     for fit, out in GroupKFold(min(FOLDS, len(np.unique(groups)))).split(frame, groups=groups):
         if 0 < late[fit].sum() < len(fit):
             rule = LogisticChurn.fit(frame.iloc[fit], late[fit].astype(np.float64), list(frame.columns))
@@ -113,7 +127,8 @@ _SOUND = Text(
     "“{column}”没有透露开票时不可能知道的逾期信息。",
 )
 _NEXT = Text(
-    "Do not use it for an invoice that is still open; it counts once the invoice is settled. Give its own date if you keep"
-    " one, as an interaction of the customer for example.",
-    "请勿用于尚未结清的发票；发票结清后才计入。如果保存了它的日期，请另行提供，例如作为客户互动记录。",
+    "No feature of the service and no forecast uses it before the invoice is settled; keep it out of your own features"
+    " until then. If its date is kept, give that instead, as an interaction of the customer for example.",
+    "系统的特征和预测在发票结清之前都不使用它；您自定义的特征在结清之前也请勿使用。如果保存了它的日期，请改为提供该日期，"
+    "例如作为客户互动记录。",
 )

@@ -138,6 +138,12 @@ def new_rows(facts: Facts, cutoffs: Sequence[datetime], known_before: datetime) 
     return _with_features(facts, select, cutoffs)
 
 
+def rows_at_issue(facts: Facts, since: datetime, until: datetime) -> pd.DataFrame:
+    """The same invoices with what is known of them and of the customer's others, without the customer's snapshot."""
+    _keep_cutoffs(facts, [since])
+    return _of_invoices(facts, _NEW.format(since=utc_literal(since), until=utc_literal(until)))
+
+
 def outcomes_of(facts: Facts, rows: pd.DataFrame, known_before: datetime) -> Outcomes:
     """What became of the rows as it was known; money that came before it was known counts on the day of looking."""
     entry = rows["entry"].to_numpy(dtype=np.float64)
@@ -203,6 +209,10 @@ def _keep_cutoffs(facts: Facts, cutoffs: Sequence[datetime]) -> None:
 
 
 def _with_features(facts: Facts, select: str, cutoffs: Sequence[datetime]) -> pd.DataFrame:
+    return _with_customers(facts, _of_invoices(facts, select), cutoffs)
+
+
+def _of_invoices(facts: Facts, select: str) -> pd.DataFrame:
     weighted = ", ".join(_weighted(days) for days in HALF_LIVES_DAYS)
     history = _HISTORY.format(weighted=weighted, latest=LATEST, bills=BILLS)
     connection = facts.connection
@@ -213,8 +223,7 @@ def _with_features(facts: Facts, select: str, cutoffs: Sequence[datetime]) -> pd
         connection.execute("DROP TABLE IF EXISTS temp.late_payment_rows")
         connection.execute("DROP TABLE IF EXISTS temp.late_payment_cutoffs")
     rows = _derived(rows)
-    rows = rows.assign(**{name: rows[name].dt.tz_localize("UTC") for name in ("as_of", "settled_from")})
-    return _with_customers(facts, rows, cutoffs)
+    return rows.assign(**{name: rows[name].dt.tz_localize("UTC") for name in ("as_of", "settled_from")})
 
 
 def _derived(rows: pd.DataFrame) -> pd.DataFrame:

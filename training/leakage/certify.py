@@ -22,6 +22,7 @@ from training.cutoffs import Schedule
 from training.dataset import LABEL, at_cutoffs, check_as_of, kind_of, labelled_snapshots
 from training.leakage.cutoffs import between, has_labels, span_of, spread, trainable, used, windows_of
 from training.leakage.entries import check_entries
+from training.leakage.invoices import check_invoices
 from training.leakage.labels import Windows, check_labels, check_windows
 from training.leakage.predictive import check_one_sided, check_predictive
 from training.panel import end_of_panel, panel_features, split
@@ -201,6 +202,7 @@ def _answer(facts: Facts, sample: Sample, question: _Question, progress: Progres
     horizon, cutoffs, labelled = facts.project.churn.horizon_days, question.cutoffs, question.labelled
     findings = [check_windows(windows, horizon) for windows in question.windows]
     findings += [check_labels(sample, windows, horizon) for windows in question.windows]
+    findings += check_invoices(sample.facts, question.as_of)
     further = tuple(probes(sample, cutoffs, question.probes))
     invariance = check_invariance(sample, question.features, cutoffs, further, _part(progress, 0.1, 0.8))
     progress(Text("looking at single features and clocks", "检查单个特征与时钟"), 0.8)

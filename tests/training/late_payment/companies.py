@@ -57,6 +57,22 @@ def ledger(folder: Path, invoices: Sequence[Invoice], payments: Sequence[Payment
     return load_project(folder)
 
 
+def unreferenced(
+    folder: Path, invoices: Sequence[tuple[object, ...]], payments: Sequence[tuple[object, ...]]
+) -> Project:
+    """A project whose payments name no invoice, and whose invoices do not say when they were settled.
+
+    ``invoices``: invoice_id, customer_id, issued_at, due_at, amount; ``payments``: customer_id, paid_at, amount, known_at, kind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "invoices.csv", "invoice_id,customer_id,issued_at,due_at,amount", invoices)
+    _write(folder / "payments.csv", "customer_id,paid_at,amount,known_at,kind", payments)
+    text = TOML.replace('settled_at = "settled_at"\ndisputed = "disputed"\n', "")
+    text += PAYMENTS_TOML.replace('invoice_id = "invoice_id"', 'kind = "kind"')
+    (folder / "retinue.toml").write_text(text, encoding="utf-8")
+    return load_project(folder)
+
+
 def _write(file: Path, header: str, rows: Sequence[tuple[object, ...]]) -> None:
     file.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
 
@@ -87,3 +103,24 @@ def habits_ledger(folder: Path, seed: int, customers: int = 50) -> Project:
             rows.append((name, f"C{number:03}", f"{issued:%Y-%m-%d}", f"{due:%Y-%m-%d}", amount, settled, disputed))
             issued += timedelta(days=int(generator.integers(9, 20)))
     return ledger(folder, rows)
+
+
+def collector(folder: Path, disputed: str) -> Project:
+    """A year and a half of invoices of a hundred customers, a third paid late, each by its own share.
+
+    ``disputed``: "late", three in four of the late ones and few others are marked; "by chance", one invoice in five.
+    """
+    generator = np.random.default_rng(11)
+    rows: list[Invoice] = []
+    for customer, share in enumerate(generator.beta(2, 4, 100)):
+        for _ in range(25):
+            issued = FIRST - timedelta(days=180) + timedelta(days=int(generator.integers(0, 520)))
+            due = issued + timedelta(days=30)
+            is_late = generator.random() < share
+            paid = due + timedelta(days=int(generator.integers(1, 20) if is_late else generator.integers(-20, 1)))
+            settled = f"{paid:%Y-%m-%d}" if paid < END else ""
+            likely = 0.2 if disputed == "by chance" else 0.75 if is_late and settled else 0.05
+            mark = "yes" if generator.random() < likely else "no"
+            name = f"I{len(rows):05}"
+            rows.append((name, f"C{customer:03}", f"{issued:%Y-%m-%d}", f"{due:%Y-%m-%d}", 100.0, settled, mark))
+    return ledger(folder, sorted(rows, key=lambda row: row[2]))
