@@ -1,7 +1,7 @@
 """Batch scoring: the whole customer base as of one instant, into ``scores.parquet`` and into the store."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,10 +152,10 @@ def score(
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
     progress(Text("writing and publishing", "写入并发布"), 0.8)
     file = out / SCORES_FILE
-    for table, name in ((scores, SCORES_FILE), (invoices, INVOICES_FILE)):
-        if table is not None:
-            with atomic_file(out / name) as temporary:
-                pq.write_table(table, temporary)
+    with ExitStack() as files:  # both appear when the store has taken them, or neither
+        for table, name in ((scores, SCORES_FILE), (invoices, INVOICES_FILE)):
+            if table is not None:
+                pq.write_table(table, files.enter_context(atomic_file(out / name)))
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
         run = Run(_run_id(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
