@@ -22,6 +22,8 @@ from training.models.purchases.purchase_days import PurchaseDays
 Floats = NDArray[np.float64]
 
 WEEK_DAYS = 7
+CURVED_DAYS = 70
+"""So long after a first purchase the expected purchases are asked for every day."""
 MOST_SHOWN = 7
 """Customers with so many repeat purchases or more are shown as one."""
 SILENCE_EDGES_DAYS = (0, 14, 28, 56, 91, 140, 196, 273, 365)
@@ -82,7 +84,8 @@ def tracking(model: CountModel, days: PurchaseDays, last_day: float, horizon_day
     starts, customers = np.unique(first, return_counts=True)
     new = PurchaseHistory.of([0], [0], [0])
     longest = int(end - begin)
-    asked = np.unique([*range(0, longest, WEEK_DAYS), longest])  # between them it grows almost in a straight line
+    # later on it grows almost in a straight line from week to week
+    asked = np.unique([*range(min(CURVED_DAYS, longest)), *range(CURVED_DAYS, longest, WEEK_DAYS), longest])
     said = [model.expected_purchases(new, float(age))[0] for age in asked]
     by_age = np.interp(np.arange(longest + 1), asked, said)
     ages = np.clip(until[:, None] - starts, 0, longest).astype(np.int64)
