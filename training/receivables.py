@@ -16,7 +16,6 @@ from features.sources import Facts
 from features.text import Text
 from training.credit_score.fit import features_of
 from training.credit_score.model import CreditScore
-from training.late_payment.bills import tells_settlement as tells_of_payment
 from training.late_payment.model import LatePayment, cash_forecast, customers_of
 
 CUSTOMER = "customer_id"

@@ -70,7 +70,15 @@ def _small(data: Path) -> Path:
 
 def measured(what: str, data: Path) -> Figures:
     """One measurement in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.receivables_cost", "--measure", what, "--data", str(data.absolute())]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.receivables_cost",
+        "--measure",
+        what,
+        "--data",
+        str(data.absolute()),
+    ]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     figures: Figures = json.loads(done.stdout)
     return figures

@@ -44,7 +44,9 @@ def invoice_leakage(
     """
     judged, truth = (rows, late) if known is None else (rows[known], late[known])
     expected = _foretold(judged, truth, [])
-    found = {column: [*_foretelling(judged, truth, expected, column), *_filled_later(rows, column)] for column in columns}
+    found = {
+        column: [*_foretelling(judged, truth, expected, column), *_filled_later(rows, column)] for column in columns
+    }
     return [signs[0] if signs else _passed(rows, column) for column, signs in found.items()]
 
 
