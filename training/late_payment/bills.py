@@ -63,10 +63,11 @@ FROM {BILLS} WHERE settled_from IS NOT NULL"""
 
 
 @contextmanager
-def bills(facts: Facts, known_before: datetime, share: float = 1.0) -> Iterator[None]:
+def bills(facts: Facts, known_before: datetime, share: float = 1.0, is_read_once: bool = False) -> Iterator[None]:
     """The tables `BILLS` and `RECEIPTS` in the facts' connection, of all that was known before an instant.
 
     ``share`` of the customers are drawn by the hash of their ids: always the same ones, with the whole history of each.
+    ``is_read_once``: money is not copied, but read from the payments where it is asked for.
 
     Raises ProjectError: the project's tables do not tell which invoices are paid.
     """
@@ -76,11 +77,13 @@ def bills(facts: Facts, known_before: datetime, share: float = 1.0) -> Iterator[
     made = _by_reference if _names_invoices(facts) else _oldest_first
     try:
         for table, select in made(facts, utc_literal(known_before), drawn).items():
-            facts.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
+            is_view = is_read_once and made is _by_reference and table == RECEIPTS
+            facts.connection.execute(f"CREATE TEMP {'VIEW' if is_view else 'TABLE'} {table} AS {select}")
         yield
     finally:
+        views = facts.connection.execute(f"SELECT 1 FROM duckdb_views() WHERE view_name = '{RECEIPTS}'").fetchall()
+        facts.connection.execute(f"DROP {'VIEW' if views else 'TABLE'} IF EXISTS temp.{RECEIPTS}")
         facts.connection.execute(f"DROP TABLE IF EXISTS temp.{BILLS}")
-        facts.connection.execute(f"DROP TABLE IF EXISTS temp.{RECEIPTS}")
 
 
 def tells_settlement(facts: Facts) -> bool:

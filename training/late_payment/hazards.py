@@ -5,7 +5,7 @@ weight for each interval. Both see where the interval lies in the customer's own
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -41,6 +41,10 @@ CLOCKS = ("then_past_due_days", "then_age_days", "then_weekday", "waited_days", 
 REGRESSION: dict[str, float] = {"C": 0.05, "max_iter": 1000}
 
 
+Along = Callable[[int, int], Floats]
+"""Log-odds by interval and number of rows."""
+
+
 class HazardModel(Protocol):
     """What a candidate can do. Frames hold the feature columns (NaN where missing), ``entry`` and ``due_day_number``."""
 
@@ -48,6 +52,15 @@ class HazardModel(Protocol):
 
     def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
         """Log-odds of being paid in each row's interval if not before, shape (rows,)."""
+        ...
+
+    def along(self, frame: pd.DataFrame) -> Along:
+        """The same of the first so many rows, all in one interval, as a function of both: for many intervals in turn."""
+        ...
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Columns that make a difference to it; any other may be missing."""
         ...
 
     def as_json(self) -> dict[str, Any]:
@@ -98,10 +111,34 @@ class BoostedHazard:
 
     def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
         """See HazardModel."""
-        values = np.column_stack([frame[list(self.features)].to_numpy(dtype=np.float32), clocks(frame, interval)])
+        return self._margin(
+            _values(frame, interval, self.features), frame["entry"].to_numpy(dtype=np.float64), interval
+        )
+
+    def along(self, frame: pd.DataFrame) -> Along:
+        """See HazardModel."""
+        times, entry = _times(frame), frame["entry"].to_numpy(dtype=np.float64)
+        values = np.empty((len(frame), len(self.features) + len(CLOCKS)), dtype=np.float32)
+        for place, name in enumerate(self.features):
+            values[:, place] = frame[name].to_numpy(dtype=np.float32)
+
+        def log_odds(interval: int, rows: int) -> Floats:
+            there = np.full(rows, interval)
+            values[:rows, len(self.features) :] = _clocks([own[:rows] for own in times], there)
+            return self._margin(values[:rows], entry[:rows], there)
+
+        return log_odds
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """See HazardModel; columns that some tree splits on."""
+        places = {int(name.removeprefix("f")) for name in self.booster.get_score(importance_type="weight")}
+        return frozenset(name for place, name in enumerate(self.features) if place in places)
+
+    def _margin(self, values: NDArray[np.float32], entry: Floats, interval: Indices) -> Floats:
         margin = self.booster.inplace_predict(
-            values.astype(np.float32),
-            base_margin=_base_margin(self.base, frame["entry"].to_numpy(dtype=np.float64), interval),
+            values,
+            base_margin=_base_margin(self.base, entry, interval).astype(np.float32),
             predict_type="margin",
             validate_features=False,
         )
@@ -140,6 +177,15 @@ class LogisticHazard:
         """See HazardModel."""
         return self.regression.log_odds(_design(frame, interval, self.features))
 
+    def along(self, frame: pd.DataFrame) -> Along:
+        """See HazardModel."""
+        return lambda interval, rows: self.log_odds(frame.iloc[:rows], np.full(rows, interval))
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """See HazardModel."""
+        return frozenset(self.features)
+
     def as_json(self) -> dict[str, Any]:
         """See HazardModel."""
         parameters = {name: values.tolist() for name, values in self.regression.parameters.items()}
@@ -168,6 +214,16 @@ class BlendHazard:
         """See HazardModel."""
         return (self.trees.log_odds(frame, interval) + self.regression.log_odds(frame, interval)) / 2
 
+    def along(self, frame: pd.DataFrame) -> Along:
+        """See HazardModel."""
+        trees, regression = self.trees.along(frame), self.regression.along(frame)
+        return lambda interval, rows: (trees(interval, rows) + regression(interval, rows)) / 2
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """See HazardModel."""
+        return self.trees.reads | self.regression.reads
+
     def as_json(self) -> dict[str, Any]:
         """See HazardModel."""
         return {"trees": self.trees.as_json(), "regression": self.regression.as_json()}
@@ -188,14 +244,16 @@ KINDS: dict[str, type[BoostedHazard] | type[LogisticHazard] | type[BlendHazard]]
 def cumulative_hazard(model: HazardModel, frame: pd.DataFrame) -> Floats:
     """Minus the logarithm of the probability to be unpaid at each edge of the grid, shape (rows, edges); 0 until entry."""
     entry = frame["entry"].to_numpy(dtype=np.float64)
-    rise = np.zeros((len(frame), len(EDGES)))
+    order = np.argsort(entry, kind="stable")
+    log_odds = model.along(frame.iloc[order])
+    rise = np.zeros((len(EDGES), len(frame)))
     for interval in range(INTERVALS):
-        rows = np.flatnonzero(entry < EDGES[interval + 1])
-        if len(rows):
-            there = frame if len(rows) == len(frame) else frame.iloc[rows]
-            log_odds = model.log_odds(there, np.full(len(rows), interval))
-            rise[rows, interval + 1] = np.logaddexp(0, log_odds)
-    return np.cumsum(rise, axis=1)
+        rows = int(np.searchsorted(entry[order], EDGES[interval + 1]))
+        if rows:
+            rise[interval + 1, :rows] = np.logaddexp(0, log_odds(interval, rows))
+    hazard = np.empty((len(frame), len(EDGES)))
+    hazard[order] = np.cumsum(rise, axis=0).T
+    return hazard
 
 
 def row_losses(model: HazardModel, frame: pd.DataFrame, periods: Periods) -> Floats:
@@ -215,10 +273,16 @@ def shared_log_odds(periods: Periods) -> Floats:
 
 def clocks(frame: pd.DataFrame, interval: Indices) -> NDArray[np.float64]:
     """What goes on while nothing is paid, as it stands in the middle of each row's interval, shape (rows, CLOCKS)."""
-    entry, usual, usual_90, spread, age, due = (
-        frame[name].to_numpy(dtype=np.float64)
-        for name in ("entry", USUAL, "usual_late_days_90", SPREAD, "age_days", "due_day_number")
-    )
+    return _clocks(_times(frame), interval)
+
+
+def _times(frame: pd.DataFrame) -> list[Floats]:
+    names = ("entry", USUAL, "usual_late_days_90", SPREAD, "age_days", "due_day_number")
+    return [frame[name].to_numpy(dtype=np.float64) for name in names]
+
+
+def _clocks(times: Sequence[Floats], interval: Indices) -> NDArray[np.float64]:
+    entry, usual, usual_90, spread, age, due = times
     begin, end = begin_of(entry, interval), EDGES[1:][interval]
     middle = (begin + end) / 2
     weekday = np.where(end - begin == 1, (due + begin + 3) % 7, np.nan)  # day 0 of the count was a Thursday
@@ -228,9 +292,14 @@ def clocks(frame: pd.DataFrame, interval: Indices) -> NDArray[np.float64]:
 
 def _data(frame: pd.DataFrame, periods: Periods, features: Sequence[str], base: Floats) -> xgb.DMatrix:
     rows = frame.iloc[periods.row]
-    values = np.column_stack([rows[list(features)].to_numpy(dtype=np.float32), clocks(rows, periods.interval)])
     margin = _base_margin(base, rows["entry"].to_numpy(dtype=np.float64), periods.interval)
-    return xgb.DMatrix(values.astype(np.float32), label=periods.paid, base_margin=margin)
+    return xgb.DMatrix(_values(rows, periods.interval, features), label=periods.paid, base_margin=margin)
+
+
+def _values(frame: pd.DataFrame, interval: Indices, features: Sequence[str]) -> NDArray[np.float32]:
+    """The features and clocks of rows at their intervals."""
+    held = (frame[list(features)].to_numpy(dtype=np.float32), clocks(frame, interval).astype(np.float32))
+    return np.column_stack(held)
 
 
 def _base_margin(base: Floats, entry: Floats, interval: Indices) -> Floats:

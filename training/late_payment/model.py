@@ -72,8 +72,8 @@ class LatePayment:
         Raises ModelError: the project's tables or features have changed since the model was learnt.
         """
         self.check(facts)
-        with bills(facts, as_of):
-            rows = open_rows(facts, [as_of])
+        with bills(facts, as_of, is_read_once=True):
+            rows = open_rows(facts, [as_of], reads=self.model.reads)
         return self.scored(rows).sort_values(["customer_id", "due_at", "invoice_id"], kind="stable", ignore_index=True)
 
     def new_invoices(self, facts: Facts, since: datetime, until: datetime) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def cash_forecast(model: LatePayment, facts: Facts, as_of: datetime, weeks: int 
         raise NotEnoughDataError(_WEEKS, weeks=weeks, most=MOST_WEEKS)
     model.check(facts)
     with bills(facts, as_of):
-        rows = open_rows(facts, [as_of])
+        rows = open_rows(facts, [as_of], reads=model.model.reads)
         new = from_new(billing_at(facts, as_of), weeks)
     open_amount = rows["open_amount"].to_numpy(dtype=np.float64)
     old = from_open(model.curves(rows), open_amount, weeks)

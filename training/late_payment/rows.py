@@ -4,7 +4,7 @@ Two kinds of rows: invoices that are open at a cut-off, and invoices at the inst
 counts from when it was known: what became known at the instant itself or later is not there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import numpy as np
@@ -30,6 +30,8 @@ HALF_LIVES_DAYS = (90, 365)
 LATEST = 5
 PRIOR_WEIGHT, SPREAD_WEIGHT = 1.0, 2.0
 """Everybody's way of paying counts as so many invoices of the customer's own."""
+
+MOST_SHARE_PICKED = 0.5
 
 USUAL, SPREAD = "usual_late_days_365", "late_spread_days"
 
@@ -117,25 +119,30 @@ LEFT JOIN receipts p ON p.invoice_id = r.invoice_id AND p.as_of = r.as_of
 ORDER BY r.as_of, r.invoice_id"""
 
 
-def open_rows(facts: Facts, cutoffs: Sequence[datetime], known_before: datetime | None = None) -> pd.DataFrame:
+def open_rows(
+    facts: Facts,
+    cutoffs: Sequence[datetime],
+    known_before: datetime | None = None,
+    reads: Collection[str] | None = None,
+) -> pd.DataFrame:
     """Invoices that are open at each cut-off; with ``known_before`` also those that became known from the first until then.
 
     Within `bills` only. One row per invoice and instant with `KEYS`, when it was settled, and the features, ordered
     by instant. A new invoice stands as it was when it became known, with its customer's snapshot of
-    the last cut-off before.
+    the last cut-off before. Of the customer's features those that nobody ``reads`` are left missing (None: all are read).
     """
     _keep_cutoffs(facts, cutoffs)
     select = _OPEN
     if known_before is not None:
         select += " UNION ALL " + _NEW.format(since=utc_literal(cutoffs[0]), until=utc_literal(known_before))
-    return _with_features(facts, select, cutoffs)
+    return _with_customers(facts, _of_invoices(facts, select), cutoffs, reads)
 
 
 def new_rows(facts: Facts, cutoffs: Sequence[datetime], known_before: datetime) -> pd.DataFrame:
     """Invoices that became known from the first cut-off on, at the instant at which each did; see `open_rows`."""
     _keep_cutoffs(facts, cutoffs)
     select = _NEW.format(since=utc_literal(cutoffs[0]), until=utc_literal(known_before))
-    return _with_features(facts, select, cutoffs)
+    return _with_customers(facts, _of_invoices(facts, select), cutoffs, None)
 
 
 def rows_at_issue(facts: Facts, since: datetime, until: datetime) -> pd.DataFrame:
@@ -208,10 +215,6 @@ def _keep_cutoffs(facts: Facts, cutoffs: Sequence[datetime]) -> None:
     )
 
 
-def _with_features(facts: Facts, select: str, cutoffs: Sequence[datetime]) -> pd.DataFrame:
-    return _with_customers(facts, _of_invoices(facts, select), cutoffs)
-
-
 def _of_invoices(facts: Facts, select: str) -> pd.DataFrame:
     weighted = ", ".join(_weighted(days) for days in HALF_LIVES_DAYS)
     history = _HISTORY.format(weighted=weighted, latest=LATEST, bills=BILLS)
@@ -246,11 +249,23 @@ def _derived(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _with_customers(facts: Facts, rows: pd.DataFrame, cutoffs: Sequence[datetime]) -> pd.DataFrame:
+def _with_customers(
+    facts: Facts, rows: pd.DataFrame, cutoffs: Sequence[datetime], reads: Collection[str] | None
+) -> pd.DataFrame:
     """The rows with their customers' snapshots at their cut-offs."""
     features = customer_features(facts)
-    wanted = sorted(rows["customer_id"].unique())
-    made = snapshot(facts, cutoffs, customers=wanted, features=features).to_pandas()
+    read = [f for f in features if reads is None or f.name in reads]
+    unread = {f.name: np.nan for f in features if f not in read}
+    if not read:
+        return rows.assign(**unread)
+    made = snapshot(facts, cutoffs, customers=_wanted(facts, rows), features=read).to_pandas()
     number = pd.Series(range(len(cutoffs)), index=pd.to_datetime(list(cutoffs), utc=True))
     made = made.assign(number=made["as_of"].map(number)).drop(columns="as_of")
-    return rows.merge(made, on=["customer_id", "number"], how="left")
+    return rows.merge(made, on=["customer_id", "number"], how="left").assign(**unread)
+
+
+def _wanted(facts: Facts, rows: pd.DataFrame) -> list[str] | None:
+    """The rows' customers; None where they are most of all: leaving out the others would cost more than they do."""
+    wanted = rows["customer_id"].unique()
+    [(customers,)] = facts.connection.execute("SELECT count(DISTINCT customer_id) FROM invoices").fetchall()
+    return None if len(wanted) > MOST_SHARE_PICKED * customers else sorted(wanted)
