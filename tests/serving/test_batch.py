@@ -5,7 +5,7 @@ import pytest
 
 from features.project import load_project
 from features.sources import open_facts
-from serving.batch import _names
+from serving.batch import names_at
 
 PROJECT = """
 [project]
@@ -38,7 +38,7 @@ def names(folder: Path, project: str, customers: str, as_of: datetime) -> Names:
     (folder / "customers.csv").write_text(customers)
     (folder / "retinue.toml").write_text(project)
     with open_facts(load_project(folder)) as facts:
-        frame = _names(facts, as_of)
+        frame = names_at(facts, as_of)
     assert list(frame.columns) == ["customer_id", "name", "account_manager"]
     assert frame["customer_id"].is_unique
     return dict(zip(frame["customer_id"], zip(frame["name"], frame["account_manager"], strict=True), strict=True))
