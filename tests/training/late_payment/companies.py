@@ -81,6 +81,19 @@ FIRST, END = day("2024-01-01"), day("2025-01-06")
 
 
 def habits_ledger(folder: Path, seed: int, customers: int = 50) -> Project:
+    """The company of `habits`, whose invoices say when they were settled."""
+    return ledger(folder, habits(seed, customers))
+
+
+def habits_unreferenced(folder: Path, seed: int) -> Project:
+    """The same company, of which only its customers' payments are on file, for no invoice in particular."""
+    rows = habits(seed, 50)
+    return unreferenced(
+        folder, [row[:5] for row in rows], [(row[1], row[5], row[4], row[5], "payment") for row in rows if row[5]]
+    )
+
+
+def habits(seed: int, customers: int) -> list[Invoice]:
     """A year of invoices at 14 or 30 days, of customers who pay each some days before or after the due day, and vary.
 
     The customers C000 … pay from 12 days early to 20 days late on average, in this order; what falls after the end is open.
@@ -102,7 +115,7 @@ def habits_ledger(folder: Path, seed: int, customers: int = 50) -> Project:
             name = f"I{len(rows):04}"
             rows.append((name, f"C{number:03}", f"{issued:%Y-%m-%d}", f"{due:%Y-%m-%d}", amount, settled, disputed))
             issued += timedelta(days=int(generator.integers(9, 20)))
-    return ledger(folder, rows)
+    return rows
 
 
 def collector(folder: Path, disputed: str) -> Project:

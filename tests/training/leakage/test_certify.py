@@ -177,6 +177,6 @@ def test_the_whole_catalogue_passes_on_each_demo(tmp_path: Path, name: str) -> N
     with open_facts(project) as facts:
         certificate = certify(facts, as_of, extent=Extent(cutoffs=3, customers=400, facts=80_000, probes=3))
     assert certificate.of("failed") == ()
-    assert certificate.of("warning") == ()
+    assert {f.subject for f in certificate.of("warning")} <= {"invoices.disputed"}  # it bears no date
     assert len(certificate.checked.features) > 50
     assert "bit for bit, when" in certificate.of("passed")[0].what.en  # not even the last digits differ
