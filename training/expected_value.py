@@ -14,17 +14,11 @@ import pandas as pd
 
 from features.errors import FactsError, NotEnoughDataError
 from features.project import Project
+from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
-from training.beside import (
-    ServingCredit,
-    ServingLatePayment,
-    ServingLifetimeValue,
-    serving_credit,
-    serving_late_payment,
-    serving_lifetime_value,
-)
-from training.late_payment.bills import tells_settlement
+from training.beside import ServingCredit, ServingLifetimeValue, serving_credit, serving_lifetime_value
+from training.credit_score.fit import features_of
 from training.lifetime_value.fit import fit_lifetime_value
 from training.lifetime_value.lifetime_value import LifetimeValue, Terms
 from training.lifetime_value.record import read_record
@@ -33,18 +27,17 @@ from training.models.purchases.choice import Fits
 from training.models.purchases.model import CountModel
 from training.models.purchases.purchase_days import PurchaseDays
 from training.net_value import net_value
-from training.receivables import receivables
 from training.value import value_at_stake
 
 Serving = TypeVar("Serving")
 
 SEED = 0
 CUSTOMER = "customer_id"
-COUNTED = ("contacts_365d", "complaints_365d", "invoices_365d", "late_share_365d")
+COUNTED = ("purchase_days_365d", "contacts_365d", "complaints_365d", "invoices_365d", "late_share_365d")
 """Features that a customer's costs are counted from."""
 CONTRACT, RUNNING = "contract_amount", "contracts_running"
 NEEDED = frozenset({*COUNTED, CONTRACT, RUNNING})
-CREDIT_LOSS = ("credit_loss_share", "expected_loss")
+CREDIT_LOSS = "credit_loss_share"
 BEST_SHARE = 0.1
 
 # Money is added in ten-thousandths, whole numbers, so that the sum is the same in whichever order it is taken.
@@ -62,7 +55,6 @@ class ServingModels:
     """The models that serve and that speak of a customer's worth, each None where none was registered."""
 
     lifetime_value: ServingLifetimeValue | None = None
-    late_payment: ServingLatePayment | None = None
     credit: ServingCredit | None = None
 
 
@@ -152,7 +144,7 @@ def is_by_contracts(facts: Facts) -> bool:
 
 def models_that_serve(project: Project) -> ServingModels:
     """The models of a project that serve. Raises ModelError, StorageError."""
-    return ServingModels(serving_lifetime_value(project), serving_late_payment(project), serving_credit(project))
+    return ServingModels(serving_lifetime_value(project), serving_credit(project))
 
 
 def expected_value(facts: Facts, frame: pd.DataFrame, as_of: datetime, serving: ServingModels) -> ExpectedValue:
@@ -226,13 +218,12 @@ def _net(
 ) -> pd.DataFrame:
     """The columns of `net_value`; without expected_credit_loss where nothing tells of it."""
     asked = worth.join(frame[[name for name in COUNTED if name in frame]])
-    late = _before(serving.late_payment, as_of, lambda one: one.model.learnt.as_of)
     credit = _before(serving.credit, as_of, lambda one: one.model.as_of)
-    if tells_settlement(facts) and (late or credit):
-        owed = receivables(facts, as_of, late.model if late else None, credit.model if credit else None).customers
-        asked = asked.join(owed[[name for name in CREDIT_LOSS if name in owed]])
+    if credit is not None:
+        rated = snapshot(facts, [as_of], features=features_of(facts)).to_pandas().set_index("customer_id")
+        asked = asked.join(credit.model.rate(rated)[[CREDIT_LOSS]])
     left = net_value(asked, facts.project.value.costs, facts.project.value.horizon_days)
-    return left if set(CREDIT_LOSS) & set(asked) else left.drop(columns="expected_credit_loss")
+    return left if credit is not None else left.drop(columns="expected_credit_loss")
 
 
 def _before(serving: Serving | None, as_of: datetime, known: Callable[[Serving], str]) -> Serving | None:

@@ -56,7 +56,8 @@ def test_what_customers_brought_and_will_bring_is_told_with_its_model_and_net_of
     left = known["lifetime_value"] - known["service_cost"] - known["collection_cost"]
     assert known["lifetime_value_net"].to_numpy() == pytest.approx(left.to_numpy())
     assert (known["collection_cost"] == 0).all()
-    assert (known["service_cost"] % 30 == 0).all()
+    assert known["service_cost"].min() == 0  # who has left needs no service
+    assert known["service_cost"].max() > 30
     project = load_project(shop)
     with open_facts(project) as facts:
         query = (
