@@ -16,6 +16,7 @@ from features.sources import Facts
 from features.text import Text
 from training.credit_score.fit import features_of
 from training.credit_score.model import CreditScore
+from training.late_payment.bills import tells_settlement
 from training.late_payment.model import LatePayment, cash_forecast, customers_of
 
 CUSTOMER = "customer_id"
@@ -88,6 +89,11 @@ def receivables(
         customers = customers.join(credit.rate(frame), how="left")
     progress(Text("done", "完成"), 1.0)
     return Receivables(as_of, customers.sort_index(), invoices, portfolio, measures, ageing, cash)
+
+
+def tells_of_payment(facts: Facts) -> bool:
+    """Whether there are invoices, and what was paid on them is told."""
+    return tells_settlement(facts)
 
 
 def _in_currency(frame: pd.DataFrame) -> pd.DataFrame:
