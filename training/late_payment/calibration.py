@@ -58,10 +58,10 @@ class Levels:
     def days(self, curves: PaymentCurves, groups: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
         """Whole days of the early end, the expected payment and the late end, each (rows,); NaN: beyond the grid."""
         shares = np.array([self.of[name] for name in GROUPS])[groups]
-        early, middle, late = (
-            np.maximum(np.round(curves.days_until(column) - HALF_A_DAY), curves.entry) for column in shares.T
-        )
-        return early, middle, late
+        early, middle, late = (curves.days_until(column) - HALF_A_DAY for column in shares.T)
+        whole = (np.ceil(early), np.round(middle), np.floor(late))  # a day counts by its middle, as in `fit`
+        first, expected, last = (np.maximum(day, curves.entry) for day in whole)
+        return np.minimum(first, expected), expected, np.maximum(last, expected)
 
 
 def _levels(curves: PaymentCurves, outcomes: Outcomes, rows: Bools, otherwise: Level) -> Level:

@@ -31,7 +31,8 @@ LATEST = 5
 PRIOR_WEIGHT, SPREAD_WEIGHT = 1.0, 2.0
 """Everybody's way of paying counts as so many invoices of the customer's own."""
 
-MOST_SHARE_PICKED = 0.5
+MOST_SHARE_PICKED = 0.9
+"""Of the customers; when more are wanted, all are taken."""
 
 USUAL, SPREAD = "usual_late_days_365", "late_spread_days"
 
