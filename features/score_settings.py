@@ -126,8 +126,12 @@ def _check_pairs(judgements: tuple[Judgement, ...]) -> None:
 
 
 class CostSettings(Strict):
-    """What a customer costs besides its goods, in currency: a contact, a complaint, an invoice that is paid late."""
+    """What a customer costs besides its goods, in currency: a contact, a complaint, an invoice that is paid late.
+
+    ``acquisition`` names the attribute of ``customers`` that says what it cost to win it.
+    """
 
     contact: float = Field(0.0, ge=0, strict=True, allow_inf_nan=False)
     complaint: float = Field(0.0, ge=0, strict=True, allow_inf_nan=False)
     late_invoice: float = Field(0.0, ge=0, strict=True, allow_inf_nan=False)
+    acquisition: str | None = Field(None, min_length=1)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from features.errors import FactsError, NotEnoughDataError
 from features.project import Project
+from features.readers import quoted
 from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
@@ -27,6 +28,7 @@ from training.models.purchases.choice import Fits
 from training.models.purchases.model import CountModel
 from training.models.purchases.purchase_days import PurchaseDays
 from training.net_value import net_value
+from training.share_of_customer import check_attribute
 from training.value import value_at_stake
 
 Serving = TypeVar("Serving")
@@ -169,7 +171,9 @@ def expected_value(facts: Facts, frame: pd.DataFrame, as_of: datetime, serving: 
 def past_values(facts: Facts, as_of: datetime) -> pd.DataFrame:
     """past_value and past_value_365d, in currency, of all with an order before ``as_of`` (aware); index customer_id.
 
-    Margin is the orders' own where they carry one, else [value] margin_share of the amount; returns are taken off.
+    Margin is the orders' own where they carry one, else [value] margin_share of the amount; returns are taken off, and so is
+    from past_value what it cost to win the customer, where [value.costs] acquisition tells (acquisition_cost).
+    Raises ProjectError: it names no attribute of customers.
     """
     found: pd.DataFrame = facts.connection.execute(
         _PAST,
@@ -179,7 +183,22 @@ def past_values(facts: Facts, as_of: datetime) -> pd.DataFrame:
             "margin_share": facts.project.value.margin_share,
         },
     ).df()
-    return found.set_index(CUSTOMER)
+    past = found.set_index(CUSTOMER)
+    attribute = facts.project.value.costs.acquisition
+    if attribute is None:
+        return past
+    cost = _acquisition_costs(facts, attribute, as_of).reindex(past.index)
+    return past.assign(past_value=past["past_value"] - cost.fillna(0.0), acquisition_cost=cost)
+
+
+def _acquisition_costs(facts: Facts, attribute: str, as_of: datetime) -> "pd.Series[float]":
+    """What it cost to win each customer, by the row that was known; NaN where it does not say a number."""
+    check_attribute(facts, attribute, "[value.costs] acquisition")
+    query = f"""SELECT customer_id, TRY_CAST({quoted(attribute)} AS DOUBLE) AS cost FROM customers
+        WHERE coalesce(known_at < $as_of, TRUE) AND coalesce(valid_from < $as_of, TRUE)
+        QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY valid_from DESC NULLS LAST, cost) = 1"""
+    rows = facts.connection.execute(query, {"as_of": as_of.astimezone(UTC).replace(tzinfo=None)}).df()
+    return pd.Series(rows["cost"].to_numpy(dtype=np.float64), index=pd.Index(rows[CUSTOMER]))
 
 
 def _of_contracts(facts: Facts, frame: pd.DataFrame, as_of: datetime, serving: ServingModels) -> ExpectedValue:

@@ -110,7 +110,7 @@ def _people(facts: Facts) -> str:
     bought = "SELECT DISTINCT customer_id FROM orders WHERE ordered_at < $as_of AND known_at < $as_of"
     attribute = facts.project.value.total_spend
     if attribute is not None:
-        _check_attribute(facts, attribute)
+        check_attribute(facts, attribute, "[value] total_spend")
     if "customers" not in facts.columns:
         return f"SELECT customer_id, NULL::VARCHAR AS industry, NULL::VARCHAR AS size, NULL::VARCHAR AS written FROM ({bought})"
     written = f"CAST({quoted(attribute)} AS VARCHAR)" if attribute else "NULL::VARCHAR"
@@ -125,16 +125,18 @@ SELECT customer_id, p.industry, p.size, p.written
 FROM (SELECT customer_id FROM profiles UNION {bought}) LEFT JOIN profiles AS p USING (customer_id)"""
 
 
-def _check_attribute(facts: Facts, attribute: str) -> None:
+def check_attribute(facts: Facts, attribute: str, setting: str) -> None:
+    """Raise ProjectError unless the customers have the attribute that a setting names."""
     attributes = facts.readings["customers"].attributes if "customers" in facts.readings else ()
     if attribute not in attributes:
         raise ProjectError(
             Text(
-                "[value] total_spend = '{attribute}': the table customers has no such attribute. {hint} List it in"
+                "{setting} = '{attribute}': the table customers has no such attribute. {hint} List it in"
                 " [tables.customers] columns: attributes = [...].",
-                "[value] total_spend = '{attribute}'：customers 表没有这一属性。{hint} 请在 [tables.customers] 的 columns 中列出："
+                "{setting} = '{attribute}'：customers 表没有这一属性。{hint} 请在 [tables.customers] 的 columns 中列出："
                 "attributes = [...]。",
             ),
+            setting=setting,
             attribute=attribute,
             hint=nearest(attribute, attributes),
         )
