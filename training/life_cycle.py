@@ -69,7 +69,7 @@ class Rule:
 
 
 def _never_bought(of: Measures) -> Flags:
-    had = ("purchases", "contracts", "contracts_ended", "plans", "invoices")
+    had = ("purchases", "contracts", "contracts_ended", "contracts_ever", "plans", "invoices")
     return np.asarray(np.logical_and.reduce([~(of[name] > 0) for name in had]))
 
 
@@ -102,6 +102,12 @@ RULES: tuple[Rule, ...] = (
         "termination",
         lambda of: (of["contracts_ended"] > 0) & ~(of["contracts"] > 0) & ~(of["silent_days"] <= of["silence_limit_days"]),
         Text("The last contract ended within the last 365 days, and none runs.", "最后一份合同已于最近 365 天内终止，目前没有生效合同。"),
+    ),
+    Rule(
+        "contract_ended_long_ago",
+        "termination",
+        lambda of: (of["contracts_ever"] > 0) & ~(of["contracts"] > 0) & ~(of["silent_days"] <= of["silence_limit_days"]),
+        Text("The last contract ended more than 365 days ago, and none runs.", "最后一份合同已终止超过 365 天，目前没有生效合同。"),
     ),
     Rule(
         "silent_beyond_own_rhythm",
@@ -180,7 +186,8 @@ MEASURED = (
         "bought_365d",
     ),
     *("contract_amount", "contract_amount_change_365d", "contract_running_days", "days_since_last_purchase"),
-    *("purchase_days_180d", "contracts_running", "contracts_ended_365d", "plans_365d", "invoices_365d"),
+    *("purchase_days_180d", "contracts_running", "contracts_ended_365d", "contracts_total", "plans_365d"),
+    "invoices_365d",
     *("inquiries_90d", "contacts_365d", "complaints_365d"),
 )
 """The features that the rules' measures come from."""
@@ -256,6 +263,7 @@ def measures(frame: pd.DataFrame, churn: ChurnSettings) -> dict[str, Floats]:
         "spend_ratio": _over(recent / HALF_YEAR_DAYS * earlier_days, earlier, comparable),
         "contracts": column("contracts_running"),
         "contracts_ended": column("contracts_ended_365d"),
+        "contracts_ever": column("contracts_total"),
         "contract_ratio": _over(amount, amount - change, amount - change > 0),
         "plans": column("plans_365d"),
         "invoices": column("invoices_365d"),

@@ -17,6 +17,10 @@ FEATURES = (
         Text("Contracts that run", "生效中的合同数"), empty=0, needs=(ENDED,),
     ),
     Feature(
+        "contracts_total", "contract", "contracts", "count(*)", "contracts",
+        Text("Contracts until now, ended ones included", "至今的合同数（含已终止的）"), empty=0, needs=(ENDED,),
+    ),
+    Feature(
         "contract_running_days", "contract", "contracts", "max(age_days) FILTER (WHERE is_running)", "days",
         Text("Days since the oldest running contract began", "最早生效合同开始至今的天数"), missing=NONE_RUNS,
         needs=(ENDED,),

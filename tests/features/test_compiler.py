@@ -94,7 +94,11 @@ def test_orders_alone_support_what_is_computed_from_orders() -> None:
         ("customers", "tier", set()),
         ("customers", "tier valid_from", {"tier_changes_365d"}),
         ("subscriptions", "amount plan", set()),  # without its end every contract would run for ever
-        ("subscriptions", "ended_at", {"contracts_running", "contract_running_days", "contracts_ended_365d"}),
+        (
+            "subscriptions",
+            "ended_at",
+            {"contracts_running", "contracts_total", "contract_running_days", "contracts_ended_365d"},
+        ),
         ("subscriptions", "ended_at amount plan", {f.name for f in FEATURES if f.family == "contract"}),
         ("financials", "current_assets", set()),
         ("financials", "current_assets current_liabilities", {"quick_ratio"}),

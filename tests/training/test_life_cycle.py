@@ -115,6 +115,10 @@ def test_a_contract_decides_where_there_is_one() -> None:
     # it still buys without a contract
     assert stage_of(days_since_last_purchase=20, contracts_running=0, contracts_ended_365d=1)[0] == "maturity"
     assert never(contracts_running=0, contracts_ended_365d=1)[0] == "termination"
+    assert never(contracts_running=0, contracts_ended_365d=0, contracts_total=1) == (
+        "termination",
+        "The last contract ended more than 365 days ago, and none runs.",
+    )
     assert never(
         contracts_running=2, contract_running_days=700, contract_amount=250, contract_amount_change_365d=50
     ) == (
@@ -141,7 +145,14 @@ def test_rules_name_stages_measures_and_features_that_there_are() -> None:
 
 COLUMNS = (
     *BUYER,
-    *("contracts_running", "contracts_ended_365d", "contract_running_days", "contract_amount", "plans_365d"),
+    *(
+        "contracts_running",
+        "contracts_ended_365d",
+        "contracts_total",
+        "contract_running_days",
+        "contract_amount",
+        "plans_365d",
+    ),
     *("contract_amount_change_365d", "invoices_365d", "inquiries_90d", "contacts_365d", "complaints_365d"),
 )
 value = st.none() | st.floats(0, 3000)

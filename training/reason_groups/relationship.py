@@ -289,7 +289,7 @@ GROUPS = (
     Group(
         "contract_changes",
         "contract",
-        ("contract_amount_change_365d", "contracts_ended_365d"),
+        ("contract_amount_change_365d", "contracts_ended_365d", "contracts_total"),
         Text("How contracts have changed.", "合同的变化。"),
         (
             (
@@ -316,6 +316,13 @@ GROUPS = (
             (
                 "contracts_ended_365d = 0",
                 Text("No contract ended in the last 365 days.", "最近 365 天没有合同到期或终止。"),
+            ),
+            (
+                "contracts_total IS NOT NULL",
+                Text(
+                    "Contracts until now, ended ones included: {contracts_total:count}.",
+                    "至今共有合同（含已终止）：{contracts_total:count} 份。",
+                ),
             ),
         ),
     ),

@@ -283,6 +283,7 @@ EXPECTED: Values = {
     "days_since_last_action": 30,
     # contract
     "contracts_running": 2,
+    "contracts_total": 4,
     "contract_running_days": 366 + _DAYS_INTO_2025 - 1,
     "contract_amount": 100 + 150,
     "contract_amount_change_365d": (100 + 150) - (60 + 100),

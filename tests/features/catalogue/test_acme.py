@@ -60,7 +60,14 @@ _ZERO = {
     *("complaints_90d", "complaints_180d", "complaints_365d", "complaints_open", "late_waiting_lines"),
     *("contacts_90d", "contacts_365d", "inquiries_90d", "visits_365d", "actions_180d"),
     *("words_90d", "words_365d"),
-    *("contracts_running", "contract_amount", "contract_amount_change_365d", "contracts_ended_365d", "plans_365d"),
+    *(
+        "contracts_running",
+        "contracts_total",
+        "contract_amount",
+        "contract_amount_change_365d",
+        "contracts_ended_365d",
+        "plans_365d",
+    ),
     "tier_changes_365d",
 }
 
