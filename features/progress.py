@@ -10,3 +10,12 @@ Progress = Callable[[Text, float], None]
 
 def silent(step: Text, done: float) -> None:
     """A listener that does not care."""
+
+
+def part_of(progress: Progress, begin: float, end: float) -> Progress:
+    """A listener for a part of the work, which takes its share done for that from ``begin`` to ``end`` of the whole."""
+
+    def part(step: Text, done: float) -> None:
+        progress(step, begin + (end - begin) * done)
+
+    return part

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import AsOfError, FactsError
-from features.progress import Progress, silent
+from features.progress import Progress, part_of, silent
 from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
@@ -54,8 +54,8 @@ def receivable_report(
     """
     _check(facts, as_of)
     policy = load_playbook(facts.project).policy
-    models = payment_models(facts, as_of, _part(progress, 0.0, 0.6))
-    found = receivables(facts, as_of, models.late, models.credit, _part(progress, 0.6, 0.8), weeks)
+    models = payment_models(facts, as_of, part_of(progress, 0.0, 0.6))
+    found = receivables(facts, as_of, models.late, models.credit, part_of(progress, 0.6, 0.8), weeks)
     progress(Text("how to answer each debtor", "确定各欠款客户的处理方式"), 0.8)
     frame = snapshot(facts, [as_of]).to_pandas()
     known = pd.concat([frame, standing(facts, frame, as_of)], axis=1).set_index(CUSTOMER)
@@ -110,15 +110,6 @@ def _ahead(invoices: pd.DataFrame) -> pd.DataFrame:
     if "late_probability" not in invoices:
         return invoices.head(0)
     return expected_overdue(invoices[invoices["late_probability"] >= HIGH])
-
-
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """A part of the bar as a bar of its own."""
-
-    def part(step: Text, done: float) -> None:
-        progress(step, begin + (end - begin) * done)
-
-    return part
 
 
 _UNTOLD = Text(

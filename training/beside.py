@@ -75,18 +75,19 @@ def learn_beside(facts: Facts, as_of: datetime, seed: int, progress: Progress) -
     kept = ""
     if "orders" in facts.columns:
         progress(Text("learning what customers will buy", "学习客户未来的购买"), 0.0)
-        lifetime = _or_why_not(lambda: fit_lifetime_value(facts, as_of, seed))
+        lifetime = or_why_not(lambda: fit_lifetime_value(facts, as_of, seed))
     if "invoices" in facts.columns:
         progress(Text("learning who pays when", "学习付款时间"), 0.3)
-        late = _or_why_not(lambda: fit_late_payment(facts, as_of, seed))
+        late = or_why_not(lambda: fit_late_payment(facts, as_of, seed))
         progress(Text("learning who grows overdue", "学习谁会逾期"), 0.8)
-        credit = _or_why_not(lambda: fit_credit_score(facts, as_of, seed))
+        credit = or_why_not(lambda: fit_credit_score(facts, as_of, seed))
     if isinstance(credit, CreditScore):
         kept = credit.to_json(snapshot(facts, [as_of], features=features_of(facts)).to_pandas())
     return Beside(lifetime, late, credit, kept)
 
 
-def _or_why_not(fit: Callable[[], Model]) -> Model | Text:
+def or_why_not(fit: Callable[[], Model]) -> Model | Text:
+    """The model, or why the facts do not suffice for one."""
     try:
         return fit()
     except (NotEnoughDataError, ProjectError) as fault:

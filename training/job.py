@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from features.catalogue import catalogue_hash
 from features.errors import AsOfError
 from features.leakage.certificate import Certificate
-from features.progress import Progress, silent
+from features.progress import Progress, part_of, silent
 from features.project import Project
 from features.rejects_files import SetAside, keep_set_aside
 from features.sources import Facts, open_facts
@@ -128,7 +128,7 @@ def train(
     progress(Text("reading the facts", "读取数据"), 0.0)
     with open_facts(project) as facts:
         data = load_training_data(facts, as_of.astimezone(project.timezone), SEED, progress)
-        beside = learn_beside(facts, data.plan.as_of, SEED, _within(progress, 0.2, 0.3))
+        beside = learn_beside(facts, data.plan.as_of, SEED, part_of(progress, 0.2, 0.3))
     with recording(project):
         settings = Settings(categories=data.categories, of_silence=project.churn.kind == "silence")
         if tune_for:
@@ -182,15 +182,6 @@ def train(
         when=when,
         groups_off=tuple(off),
     )
-
-
-def _within(progress: Progress, begin: float, end: float) -> Progress:
-    """A part of the bar as a bar of its own."""
-
-    def part(step: Text, done: float) -> None:
-        progress(step, begin + (end - begin) * done)
-
-    return part
 
 
 def _stored(

@@ -1,15 +1,13 @@
 """The models of payment that may speak as of an instant: those that serve, or ones learnt for one answer alone."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from features.errors import NotEnoughDataError, ProjectError
 from features.progress import Progress, silent
 from features.sources import Facts
 from features.text import Text
-from training.beside import serving_credit, serving_late_payment
+from training.beside import or_why_not, serving_credit, serving_late_payment
 from training.credit_score.fit import fit_credit_score
 from training.credit_score.model import CreditScore
 from training.late_payment.fit import fit_late_payment
@@ -59,7 +57,7 @@ def payment_models(facts: Facts, as_of: datetime, progress: Progress = silent) -
         told.append(REGISTERED.format(subject=LATE, version=late_version, known=known))
     else:
         progress(Text("learning who pays when", "学习付款时间"), 0.05)
-        late, late_version = _or_why_not(lambda: fit_late_payment(facts, as_of, SEED)), None
+        late, late_version = or_why_not(lambda: fit_late_payment(facts, as_of, SEED)), None
         told.append(_learnt(LATE, late, local))
     if isinstance(late, LatePayment):
         told += late.said()
@@ -68,7 +66,7 @@ def payment_models(facts: Facts, as_of: datetime, progress: Progress = silent) -
         told.append(REGISTERED.format(subject=CREDIT, version=credit_serving.version, known=known))
     else:
         progress(Text("learning who grows overdue", "学习谁会逾期"), 0.4)
-        credit = _or_why_not(lambda: fit_credit_score(facts, as_of, SEED))
+        credit = or_why_not(lambda: fit_credit_score(facts, as_of, SEED))
         told.append(_learnt(CREDIT, credit, local))
     return PaymentModels(
         late if isinstance(late, LatePayment) and late.passed else None,
@@ -76,13 +74,6 @@ def payment_models(facts: Facts, as_of: datetime, progress: Progress = silent) -
         late_version,
         tuple(told),
     )
-
-
-def _or_why_not(fit: Callable[[], Model]) -> Model | Text:
-    try:
-        return fit()
-    except (NotEnoughDataError, ProjectError) as fault:
-        return fault.text
 
 
 def _learnt(subject: Text, model: object, as_of: datetime) -> Text:

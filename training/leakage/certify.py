@@ -15,7 +15,7 @@ from features.leakage.entry_order import late_entries
 from features.leakage.invariance import check_invariance, probes
 from features.leakage.sample import Sample, sampled
 from features.own_features import all_features
-from features.progress import Progress, silent
+from features.progress import Progress, part_of, silent
 from features.sources import Facts
 from features.text import Text
 from training.cutoffs import Schedule
@@ -204,7 +204,7 @@ def _answer(facts: Facts, sample: Sample, question: _Question, progress: Progres
     findings += [check_labels(sample, windows, horizon) for windows in question.windows]
     findings += check_invoices(sample.facts, question.as_of)
     further = tuple(probes(sample, cutoffs, question.probes))
-    invariance = check_invariance(sample, question.features, cutoffs, further, _part(progress, 0.1, 0.8))
+    invariance = check_invariance(sample, question.features, cutoffs, further, part_of(progress, 0.1, 0.8))
     progress(Text("looking at single features and clocks", "检查单个特征与时钟"), 0.8)
     of_clocks, limits = check_clocks(facts, question.now)
     findings += [*invariance.findings, *_suspicious(question), *of_clocks]
@@ -279,8 +279,3 @@ def _limits(
             )
         )
     return limits
-
-
-def _part(progress: Progress, first: float, last: float) -> Progress:
-    """A listener for a part of the work, which lies between two shares of the whole."""
-    return lambda step, done: progress(step, first + (last - first) * done)
