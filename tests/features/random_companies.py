@@ -95,6 +95,9 @@ ROWS: dict[str, dict[str, Strategy]] = {
         "tangible_net_worth": st.none() | money,
         "revenue": st.none() | money,
         "net_income": st.none() | money,
+        "cost_of_sales": st.none() | money,
+        "receivables": st.sampled_from([None, 0.0, 50.0]),
+        "total_assets": st.sampled_from([None, 0.0, 900.0]),
         "known_at": maybe,
     },
 }

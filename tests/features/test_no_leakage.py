@@ -111,6 +111,9 @@ def _with_other_values(row: Row, random: Random) -> Row:
         "current_liabilities": lambda: 1e6,
         "revenue": lambda: 1e6,
         "net_income": lambda: 1e6,
+        "cost_of_sales": lambda: 1e6,
+        "receivables": lambda: 1e6,
+        "total_assets": lambda: 1e6,
     }
     if "invoice_id" not in row or "issued_at" not in row:
         values["invoice_id"] = lambda: random.choice(IDS["invoices"][1])

@@ -172,7 +172,10 @@ def _treatments(random: Random, customer: str) -> Iterator[Row]:
 
 
 def _financials(random: Random, customer: str) -> Iterator[Row]:
-    numbers = ("current_assets", "current_liabilities", "total_debt", "tangible_net_worth", "revenue", "net_income")
+    numbers = (
+        *("current_assets", "current_liabilities", "total_debt", "tangible_net_worth", "revenue", "net_income"),
+        *("cost_of_sales", "receivables", "total_assets"),
+    )
     for _ in range(random.randint(0, 3)):
         values = {name: random.choice((None, 0.0, -3.5, 100.0, random.randint(1, 999) / 7)) for name in numbers}
         yield {"customer_id": customer, "as_of": _moment(random), "inventory": _perhaps(random, 12.5), **values}
