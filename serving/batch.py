@@ -30,7 +30,6 @@ from serving.store import STORE_FILE, Debts, Run, open_store, publish
 from training.abstention import abstain
 from training.beside import (
     ServingCredit,
-    ServingLatePayment,
     ServingLifetimeValue,
     serving_credit,
     serving_late_payment,
@@ -50,7 +49,7 @@ from training.models.timing.sentences import timing_sentences
 from training.net_value import net_value
 from training.panel import is_dated, rows_to_score
 from training.reasons import REASONS_TYPE, explain, told
-from training.receivables import Receivables, receivables
+from training.receivables import Owed, owed
 from training.replay import Versions, keep_snapshot, record_scoring, scores_digest
 from training.standing import standing
 from training.tracking import Champion, champion_churn, serving_segments
@@ -60,7 +59,7 @@ SCORES_FILE = "scores.parquet"
 INVOICES_FILE = "invoices.parquet"
 WORKSPACE_MEGABYTES = 20
 DEBT_COLUMNS = (
-    *("credit_class", "credit_score", "credit_probability", "credit_loss_share", "late_probability", "expected_loss"),
+    *("credit_class", "credit_score", "credit_probability", "credit_loss_share", "late_probability"),
     *("credit_response", "credit_response_name"),
 )
 """What a customer's score says of its debts, and what its net value is computed from."""
@@ -141,13 +140,13 @@ def score(
         progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.4)
         stands = _standing(facts, frame, as_of, lifetime, clusters)
         progress(Text("receivables", "应收账款"), 0.45)
-        owed = _owed(facts, as_of, late, credit)
+        found = owed(facts, as_of, late.model if late else None) if tells_settlement(facts) else None
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
     named = pd.concat([frame.merge(names, how="left", on="customer_id"), stands.reset_index(drop=True)], axis=1)
-    debtors = debtor_frame(owed, named.set_index("customer_id"), playbook.policy) if owed else None
+    debtors = _debtors(found, named, playbook, credit) if found else None
     named = _with_debts(named, debtors, project)
-    invoices = invoice_table(owed, project, late.version if late else None) if owed else None
+    invoices = invoice_table(found, project, late.version if late else None) if found else None
     scores = score_frame(named, project, champion, segments.model if segments else None, playbook)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
     progress(Text("writing and publishing", "写入并发布"), 0.8)
@@ -189,13 +188,9 @@ def _standing(
     return standing(facts, frame, as_of, lifetime.model if lifetime else None, clusters.model if clusters else None)
 
 
-def _owed(
-    facts: Facts, as_of: datetime, late: ServingLatePayment | None, credit: ServingCredit | None
-) -> Receivables | None:
-    """The receivables; None where the facts do not tell of invoices and of what was paid on them."""
-    if not tells_settlement(facts):
-        return None
-    return receivables(facts, as_of, late.model if late else None, credit.model if credit else None)
+def _debtors(found: Owed, named: pd.DataFrame, playbook: Playbook, credit: ServingCredit | None) -> pd.DataFrame:
+    """Everybody with an invoice or money on file, by customer_id, with how to answer."""
+    return debtor_frame(found, named.set_index("customer_id"), playbook.policy, credit.model if credit else None)
 
 
 def _with_debts(named: pd.DataFrame, debtors: pd.DataFrame | None, project: Project) -> pd.DataFrame:

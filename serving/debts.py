@@ -13,12 +13,13 @@ from features.text import Text
 from serving.decisions.credit_policy import CreditPolicy
 from serving.decisions.credit_response import RESPONSES, credit_responses
 from serving.receivable_schemas import DEBTORS_SCHEMA, HIGH, INVOICES_SCHEMA, MEDIUM, CustomerReceivables
-from training.receivables import Receivables
+from training.credit_score.model import CreditScore
+from training.receivables import Owed
 
 _BLOCK_ROWS = 10_000
 
 
-def invoice_table(found: Receivables, project: Project, version: str | None) -> pa.Table:
+def invoice_table(found: Owed, project: Project, version: str | None) -> pa.Table:
     """The open invoices (INVOICES_SCHEMA), by customer and due day."""
     invoices = found.invoices.assign(
         as_of=found.as_of.astimezone(UTC), currency=project.project.currency, model_version=version
@@ -40,21 +41,22 @@ def _array(frame: pd.DataFrame, field: pa.Field) -> pa.Array:
     return (found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found).cast(field.type)
 
 
-def debtor_frame(found: Receivables, snapshot: pd.DataFrame, policy: CreditPolicy) -> pd.DataFrame:
+def debtor_frame(found: Owed, snapshot: pd.DataFrame, policy: CreditPolicy, credit: CreditScore | None) -> pd.DataFrame:
     """Everybody with an invoice or money on file, by customer_id: the books, the models, and the response of the policy.
 
     ``snapshot`` has the features and the standing of all customers, by customer_id.
     """
-    known = [name for name in snapshot if name not in found.customers]
-    together = found.customers.join(snapshot[known]).assign(
-        overdue_balance=found.customers["overdue"],
-        oldest_overdue_days=found.customers["oldest_overdue_days"].where(found.customers["overdue"] > 0),
+    customers = found.customers if credit is None else found.customers.join(credit.rate(snapshot))
+    known = [name for name in snapshot if name not in customers]
+    together = customers.join(snapshot[known]).assign(
+        overdue_balance=customers["overdue"],
+        oldest_overdue_days=customers["oldest_overdue_days"].where(customers["overdue"] > 0),
     )
     if "credit_class" not in together:
         together["credit_class"] = None
     answers = credit_responses(together, policy)
-    return found.customers.join(answers.drop(columns="waiting_cost_share")).assign(
-        has_overdue_risk=_early_sight(found.customers),
+    return customers.join(answers.drop(columns="waiting_cost_share")).assign(
+        has_overdue_risk=_early_sight(customers),
         evidence=_both(answers["evidence_en"], answers["evidence_zh"]),
         credit_response_name=answers["credit_response"].map({k: v._asdict() for k, v in RESPONSES.items()}),
     )

@@ -55,12 +55,12 @@ def receivable_report(
     _check(facts, as_of)
     policy = load_playbook(facts.project).policy
     models = payment_models(facts, as_of, part_of(progress, 0.0, 0.6))
-    found = receivables(facts, as_of, models.late, models.credit, part_of(progress, 0.6, 0.8), weeks)
+    found = receivables(facts, as_of, models.late, part_of(progress, 0.6, 0.8), weeks)
     progress(Text("how to answer each debtor", "确定各欠款客户的处理方式"), 0.8)
     frame = snapshot(facts, [as_of]).to_pandas()
     known = pd.concat([frame, standing(facts, frame, as_of)], axis=1).set_index(CUSTOMER)
     names = names_at(facts, as_of).set_index(CUSTOMER)["name"]
-    debtors = debtor_frame(found, known, policy).assign(name=names.reindex(found.customers.index))
+    debtors = debtor_frame(found, known, policy, models.credit).assign(name=names.reindex(found.customers.index))
     return ReceivableReport(
         found,
         models,

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from serving.score_schema import BilingualText, CustomerId, Probability
+from serving.score_schema import Answer, BilingualText, CustomerId, Probability
 
 AgeingBucket = Literal["current", "1_30", "31_60", "61_90", "over_90"]
 LateBand = Literal["low", "medium", "high"]
@@ -21,10 +21,6 @@ Basis = Literal["history", "look_alikes"]
 
 HIGH, MEDIUM = 0.6, 0.3
 """From these probabilities of being paid late on the risk of an invoice is called high or medium."""
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _example() -> dict[str, Any]:
@@ -52,7 +48,7 @@ def _example() -> dict[str, Any]:
     }
 
 
-class InvoiceRisk(_Answer):
+class InvoiceRisk(Answer):
     """One open invoice at ``as_of``: what is open, and when the money may be expected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [_example()]})
@@ -116,7 +112,7 @@ INVOICES_SCHEMA = pa.schema(
 """The columns of ``invoices.parquet``, one for each field of ``InvoiceRisk``, in the same order."""
 
 
-class CustomerReceivables(_Answer):
+class CustomerReceivables(Answer):
     """What one customer owes at ``as_of``, how it pays, how far it can be trusted, and how to answer."""
 
     customer_id: CustomerId = Field(description="The customer / 客户编号")
@@ -197,14 +193,14 @@ DEBTORS_SCHEMA = pa.schema(
 """The same fields as Arrow; all that is no instant, count, mark or word is an amount, a share or days."""
 
 
-class ReceivablesAnswer(_Answer):
+class ReceivablesAnswer(Answer):
     """One customer's debts with its open invoices, the oldest first."""
 
     customer: CustomerReceivables
     invoices: list[InvoiceRisk]
 
 
-class InvoicePage(_Answer):
+class InvoicePage(Answer):
     """One page of the open invoices, those first of which most money is expected to come late."""
 
     run_id: str = Field(description="The run the page comes from / 批次编号")
