@@ -65,20 +65,24 @@ def compile_features(
     as_of: Sequence[datetime],
     timezone: ZoneInfo,
     customers: bool = False,
+    made: Mapping[str, str] | None = None,
 ) -> Plan:
     """The SQL that computes ``features`` for every customer at every cut-off.
 
     Parameters: ``columns`` maps the given contract tables to their mapped columns; ``as_of`` are aware instants in
-    order; with ``customers`` only those in the relation ``wanted_customers(customer_id)`` are computed.
+    order; with ``customers`` only those in the relation ``wanted_customers(customer_id)`` are computed; ``made`` names
+    the tables in which relations stand already, as they are at the last cut-off or a later one.
     """
-    relations = _relations(_with_inputs(features), columns)
+    made = made or {}
+    relations = _relations(_with_inputs(features), columns, made)
     # a place among peers needs the peers: then the wanted customers are picked at the end
     is_limited = customers and not any(f.source == "peers" for f in features)
     tables = {t: f"{t}_of_wanted" if is_limited else t for r in relations for t in (r.table, *r.optional)}
     several = len(as_of) > 1
     steps = [Step(f"{t}_of_wanted", _of_wanted_customers(t), False) for t in tables if is_limited]
     once = _Filling(tables, as_of, 0, timezone)
-    for relation in (r for r in relations if r.kind == "once"):
+    steps += [Step(r.name, _made(made[r.name], is_limited), False) for r in relations if r.name in made]
+    for relation in (r for r in relations if r.kind == "once" and r.name not in made):
         readings = sum(len(re.findall(rf"\b{relation.name}\b", r.sql)) for r in relations if relation.name in r.uses)
         is_kept = several or (readings > 1 and not relation.is_projection)
         out_of_order = several and "known_at" in columns.get(relation.table, ())
@@ -97,13 +101,13 @@ def _with_inputs(features: Sequence[Feature]) -> list[Feature]:
     return list({f.name: f for f in (*features, *inputs)}.values())
 
 
-def _relations(features: Sequence[Feature], columns: Mapping[str, Set[str]]) -> list[Relation]:
+def _relations(features: Sequence[Feature], columns: Mapping[str, Set[str]], made: Mapping[str, str]) -> list[Relation]:
     """The relations of features, in dependency order; `profiles` brings customers without any fact."""
     wanted = {f.source for f in features if f.source in RELATIONS}
     if "customers" in columns:
         wanted.add("profiles")
     for relation in reversed(RELATIONS.values()):
-        if relation.name in wanted:
+        if relation.name in wanted and relation.name not in made:
             wanted.update(relation.uses)
     return [r for r in RELATIONS.values() if r.name in wanted]
 
@@ -114,6 +118,11 @@ def _of_wanted_customers(table: str) -> str:
     if table == "payments":
         wanted = f"invoice_id IN (SELECT invoice_id FROM invoices WHERE {wanted})"
     return f"SELECT * FROM {table} WHERE {wanted}"
+
+
+def _made(table: str, is_limited: bool) -> str:
+    wanted = f" WHERE customer_id IN (SELECT customer_id FROM {WANTED})" if is_limited else ""
+    return f"SELECT * FROM {table}{wanted}"
 
 
 def bare_relation(relation: Relation) -> str:

@@ -1,6 +1,6 @@
 """The only way features are made: for training over many cut-offs, for the nightly batch and for one customer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -33,17 +33,19 @@ def snapshot(
     as_of: Sequence[datetime],
     customers: Sequence[str] | None = None,
     features: Sequence[Feature] | None = None,
+    made: Mapping[str, str] | None = None,
 ) -> pa.Table:
     """One row per customer and cut-off, computed only from facts that were known before the cut-off.
 
     Parameters: ``as_of`` are aware instants, each used as the open end of what is known; ``customers`` limits the rows;
-    ``features`` defaults to all that the given tables support.
+    ``features`` defaults to all that the given tables support; ``made`` names temporary tables in which relations of the
+    catalogue stand already, known at least until the last cut-off, so that they need not be computed again.
     Returns: customer_id (string), as_of (timestamp, UTC), one float64 per feature (null: missing, see the catalogue);
     ordered by as_of and customer_id.
     Raises AsOfError: no instant, or one without a time zone; FactsError: the given tables support no feature.
     """
     chosen = _chosen(facts, features)
-    batches = list(snapshot_batches(facts, as_of, customers, chosen))
+    batches = list(snapshot_batches(facts, as_of, customers, chosen, made))
     table = pa.Table.from_batches(batches, _schema(chosen))
     return table.sort_by([("as_of", "ascending"), ("customer_id", "ascending")])
 
@@ -53,6 +55,7 @@ def snapshot_batches(
     as_of: Sequence[datetime],
     customers: Sequence[str] | None = None,
     features: Sequence[Feature] | None = None,
+    made: Mapping[str, str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The same rows a batch at a time, so that they need not fit into memory together.
 
@@ -65,7 +68,7 @@ def snapshot_batches(
     _empty_tables(facts)
     if customers is not None:
         facts.connection.register(WANTED, pa.table({"customer_id": pa.array(customers, pa.string())}))
-    plan = compile_features(chosen, facts.columns, instants, facts.project.timezone, customers is not None)
+    plan = compile_features(chosen, facts.columns, instants, facts.project.timezone, customers is not None, made)
     schema = _schema(chosen)
     for batch in engines.run(facts, plan):
         yield pa.RecordBatch.from_arrays(

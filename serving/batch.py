@@ -22,7 +22,9 @@ from features.sources import Facts, open_facts
 from features.text import LANGUAGES, Text
 from features.writing import atomic_file, require_space
 from serving.debts import debtor_frame, debtor_rows, invoice_table
-from serving.decisions.next_best_action import recommend
+from serving.decisions.beliefs import beliefs_of
+from serving.decisions.expected_profit import Beliefs
+from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
@@ -53,10 +55,12 @@ from training.receivables import Owed, owed
 from training.replay import Versions, keep_snapshot, record_scoring, scores_digest
 from training.standing import standing
 from training.tracking import Champion, champion_churn, serving_segments
-from training.value import value_at_stake
+from training.value import value_at_stake, value_if_back
 
 SCORES_FILE = "scores.parquet"
 INVOICES_FILE = "invoices.parquet"
+RUN_ID = "run_id"
+"""Under which ``scores.parquet`` says, in its metadata, which run it is."""
 WORKSPACE_MEGABYTES = 20
 DEBT_COLUMNS = (
     *("credit_class", "credit_score", "credit_probability", "credit_loss_share", "late_probability"),
@@ -147,17 +151,19 @@ def score(
     debtors = _debtors(found, named, playbook, credit) if found else None
     named = _with_debts(named, debtors, project)
     invoices = invoice_table(found, project, late.version if late else None) if found else None
-    scores = score_frame(named, project, champion, segments.model if segments else None, playbook)
+    beliefs = beliefs_of(project, playbook)
+    scores = score_frame(named, project, champion, segments.model if segments else None, playbook, beliefs)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
     progress(Text("writing and publishing", "写入并发布"), 0.8)
     file = out / SCORES_FILE
     with ExitStack() as files:  # both appear when the store has taken them, or neither
-        for table, name in ((scores, SCORES_FILE), (invoices, INVOICES_FILE)):
+        named_scores = scores.replace_schema_metadata({RUN_ID: run_id_of(scores)})
+        for table, name in ((named_scores, SCORES_FILE), (invoices, INVOICES_FILE)):
             if table is not None:
                 pq.write_table(table, files.enter_context(atomic_file(out / name)))
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
-        run = Run(_run_id(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
+        run = Run(run_id_of(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
         with closing(open_store(project.workspace / STORE_FILE)) as store:
             published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
@@ -222,9 +228,17 @@ def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:
 
 
 def score_frame(
-    frame: pd.DataFrame, project: Project, champion: Champion, segments: RfmModel | None, playbook: Playbook
+    frame: pd.DataFrame,
+    project: Project,
+    champion: Champion,
+    segments: RfmModel | None,
+    playbook: Playbook,
+    beliefs: Beliefs | None = None,
 ) -> pa.Table:
-    """Scores (SCORES_SCHEMA) of customers given as features, with name and account_manager where known."""
+    """Scores (SCORES_SCHEMA) of customers given as features, with name and account_manager where known.
+
+    ``beliefs`` are what the actions are held to do by now; None: as the playbook has it.
+    """
     model = champion.stored
     can_be_lost = model.can_be_lost(frame)
     withheld = abstain(frame, model.facts.one_time_buyers).where(can_be_lost, None)
@@ -241,6 +255,7 @@ def score_frame(
         churn_band=_bands(probability, project),
         segment=segments.assign(frame)["segment"] if segments else None,
         value_at_stake=value_at_stake(frame, project),
+        **{LOST_VALUE: np.where(can_be_lost, np.nan, value_if_back(frame, project))},
     )
     advice = recommend(
         scored,
@@ -249,6 +264,7 @@ def score_frame(
         project.value.horizon_days,
         model.facts.horizon_days,
         project.value.margin_share,
+        beliefs,
     )
     currency = project.project.currency
     scored = scored.assign(**_times(frame, active, probability, model))
@@ -382,7 +398,7 @@ def names_at(facts: Facts, as_of: datetime) -> pd.DataFrame:
     return names
 
 
-def _run_id(scores: pa.Table) -> str:
+def run_id_of(scores: pa.Table) -> str:
     """The same scores always have the same id, so that publishing them twice changes nothing."""
     as_of = scores["as_of"][0].as_py()
     return f"{as_of:%Y%m%dT%H%M}-{scores_digest(scores)[:12]}"

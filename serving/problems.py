@@ -16,6 +16,8 @@ from serving.pages.render import render
 from serving.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 4_000_000
+"""The largest body of a request that is read: a thousand entries with long notes fit into it."""
 
 
 class Kind(NamedTuple):
@@ -30,15 +32,23 @@ BAD_CURSOR = Kind("bad-cursor", 400, Text("The cursor is not valid", "游标无�
 STALE_CURSOR = Kind("stale-cursor", 410, Text("The cursor belongs to an older run", "游标属于旧批次"))
 NOTHING_PUBLISHED = Kind("nothing-published", 503, Text("No scores are published yet", "尚未发布评分"))
 CUSTOMER_NOT_FOUND = Kind("customer-not-found", 404, Text("Customer not found", "未找到客户"))
+NO_PLAN = Kind("no-plan", 404, Text("No plan was made yet", "尚未制定计划"))
+ALERT_NOT_FOUND = Kind("alert-not-found", 404, Text("Warning not found", "未找到预警"))
+IMPOSSIBLE_MOVE = Kind("impossible-move", 409, Text("The case cannot go that way", "无法执行该操作"))
+FOREIGN_PAGE = Kind("foreign-page", 403, Text("Sent by a page of another site", "请求来自其他网站"))
 NOT_FOUND = Kind("not-found", 404, Text("Not found", "未找到"))
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, Text("Method not allowed", "不支持该请求方法"))
 INVALID_REQUEST = Kind("invalid-request", 422, Text("The request is not valid", "请求无效"))
 WRONG_HOST = Kind("wrong-host", 421, Text("Not the host of this service", "主机名不属于本服务"))
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, Text("The store cannot be read", "无法读取存储"))
 BAD_REQUEST = Kind("bad-request", 400, Text("The request cannot be read", "无法读取请求"))
+CONFLICT = Kind("conflict", 409, Text("The id stands for another content", "编号已用于其他内容"))
+TOO_LARGE = Kind("too-large", 413, Text("The request is too large", "请求过大"))
 INTERNAL = Kind("internal-error", 500, Text("Something went wrong inside Retinue", "Retinue 内部出错"))
 
-_BY_STATUS = {kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, INVALID_REQUEST, INTERNAL)}
+_BY_STATUS = {
+    kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE, INVALID_REQUEST, INTERNAL)
+}
 _BY_ERROR: tuple[tuple[type[RetinueError], Kind], ...] = (
     (StorageError, STORE_UNAVAILABLE),
     (NotFoundError, NOT_FOUND),
@@ -47,10 +57,11 @@ _BY_ERROR: tuple[tuple[type[RetinueError], Kind], ...] = (
 
 
 class ApiError(RetinueError):
-    """A request that cannot be answered; ``kind`` decides the status."""
+    """A request that cannot be answered; ``kind`` decides the status, ``findings`` name the faulty parts (where, what)."""
 
-    def __init__(self, kind: Kind, text: Text, **values: Any) -> None:
+    def __init__(self, kind: Kind, text: Text, *, findings: Sequence[tuple[str, Text]] = (), **values: Any) -> None:
         self.kind = kind
+        self.findings = findings
         super().__init__(text, **values)
 
 
@@ -102,7 +113,7 @@ async def on_retinue_error(request: Request, error: Exception) -> Response:
     """Answer an error that was raised with a text for people."""
     assert isinstance(error, RetinueError)
     if isinstance(error, ApiError):
-        return problem(request, error.kind, error.text)
+        return problem(request, error.kind, error.text, error.findings)
     kind = next(kind for type_, kind in _BY_ERROR if isinstance(error, type_))
     return problem(request, kind, error.text)
 
@@ -123,6 +134,10 @@ _HTTP_DETAILS = {
         "This address does not take that method; the Allow header names those it takes.",
         "该地址不支持此请求方法；可用方法见 Allow 响应头。",
     ),
+    TOO_LARGE: Text(
+        "The body of a request may hold {most:,} bytes. Send it in several requests.",
+        "请求正文最多 {most:,} 字节。请分多次发送。",
+    ).format(most=MAX_BODY_BYTES),
     BAD_REQUEST: Text(
         "The request's body cannot be read as JSON in UTF-8.",
         "请求正文无法按 UTF-8 编码的 JSON 读取。",
@@ -160,6 +175,12 @@ _FINDINGS: dict[str, Text] = {
     "string_type": Text("It must be text in quotes.", "必须是带引号的文本。"),
     "string_unicode": Text("It must be valid Unicode text.", "必须是有效的 Unicode 文本。"),
     "list_type": Text("It must be a list.", "必须是列表。"),
+    "float_type": Text("It must be a number.", "必须是数字。"),
+    "finite_number": Text("It must be a finite number.", "必须是有限数值。"),
+    "instant": Text(
+        "It must be an instant with its zone, such as 2026-07-01T08:30:00Z.",
+        "必须是带时区的时刻，例如 2026-07-01T08:30:00Z。",
+    ),
     "extra_forbidden": Text("There is no such field.", "没有这个字段。"),
     "json_invalid": Text("The body is not valid JSON.", "正文不是有效的 JSON。"),
     "model_attributes_type": Text("It must be a JSON object.", "必须是 JSON 对象。"),

@@ -46,6 +46,17 @@ class Reason(Answer):
     zh: str = Field(description="The reason as a sentence in simplified Chinese / 中文说明")
 
 
+class Alternative(Answer):
+    """Another action that fits the customer, and what it is expected to earn by itself."""
+
+    action: str = Field(description="Action of the playbook / 行动手册中的行动")
+    name: BilingualText = Field(description="The action's name / 行动名称")
+    action_cost: float = Field(description="Cost of the action, currency / 行动成本（货币）")
+    expected_profit: float = Field(description="Expected profit, currency / 预期利润（货币）")
+    expected_profit_low: float = Field(description="Lower end of that profit, currency / 预期利润下限（货币）")
+    expected_profit_high: float = Field(description="Upper end of that profit, currency / 预期利润上限（货币）")
+
+
 def _example() -> dict[str, Any]:
     return {
         "customer_id": "C-1042",
@@ -101,6 +112,8 @@ def _example() -> dict[str, Any]:
         "currency": "EUR",
         "recommended_action": "personal_call",
         "recommended_action_name": {"en": "Personal call", "zh": "电话回访"},
+        "accompanying_action": None,
+        "accompanying_action_name": None,
         "why": {
             "en": "Usually buys every 31 days; now silent for 74 days.",
             "zh": "通常每 31 天购买一次；现已 74 天没有购买。",
@@ -116,6 +129,16 @@ def _example() -> dict[str, Any]:
             "en": "Assumes that a personal call keeps 10 of 100 customers who would otherwise leave.",
             "zh": "假设电话回访能留住每 100 位本会流失客户中的 10 位。",
         },
+        "alternatives": [
+            {
+                "action": "visit",
+                "name": {"en": "Visit", "zh": "上门拜访"},
+                "action_cost": 180.0,
+                "expected_profit": 210.0,
+                "expected_profit_low": -20.0,
+                "expected_profit_high": 480.0,
+            }
+        ],
         "reasons": [
             {
                 "feature": "days_since_last_purchase",
@@ -244,8 +267,13 @@ class Score(Answer):
         " / 推荐行动；no_action 即无需行动；风险或价值未知时为空"
     )
     recommended_action_name: BilingualText | None = Field(description="The action's name / 推荐行动的名称")
+    accompanying_action: str | None = Field(
+        None,
+        description="Action that goes with it: one about the relation, one about overdue money / 同时采取的另一行动",
+    )
+    accompanying_action_name: BilingualText | None = Field(None, description="Its name / 另一行动的名称")
     why: BilingualText | None = Field(description="Why this customer needs a look, in one sentence / 关注该客户的原因")
-    action_cost: float | None = Field(description="Cost of the action, currency / 行动成本（货币）")
+    action_cost: float | None = Field(description="Cost of the actions, currency / 行动成本合计（货币）")
     assumed_effect: float | None = Field(
         description="Share of customers about to leave whom the action keeps, 0 to 1 / 假设的挽留比例（0–1）"
     )
@@ -257,6 +285,9 @@ class Score(Answer):
     expected_profit_low: float | None = Field(description="Lower end of that profit, currency / 预期利润下限（货币）")
     expected_profit_high: float | None = Field(description="Upper end of that profit, currency / 预期利润上限（货币）")
     assumption: BilingualText | None = Field(description="The assumption behind the profit / 预期利润所依据的假设")
+    alternatives: list[Alternative] = Field(
+        [], description="Other actions that fit, the most profitable first / 其他适用的行动，按预期利润排列"
+    )
     reasons: list[Reason] = Field(description="Drivers of the risk, strongest first / 风险成因，按强弱排列")
     abstained_because: BilingualText | None = Field(description="Why there is no score / 未评分的原因")
     model_version: str | None = Field(description="Version of the churn model / 流失模型版本")
@@ -264,6 +295,19 @@ class Score(Answer):
 
 
 TEXT = pa.struct([pa.field("en", pa.string()), pa.field("zh", pa.string())])
+
+ALTERNATIVES = pa.list_(
+    pa.struct(
+        [
+            pa.field("action", pa.string()),
+            pa.field("name", TEXT),
+            pa.field("action_cost", pa.float64()),
+            pa.field("expected_profit", pa.float64()),
+            pa.field("expected_profit_low", pa.float64()),
+            pa.field("expected_profit_high", pa.float64()),
+        ]
+    )
+)
 
 SCORES_SCHEMA = pa.schema(
     [
@@ -317,6 +361,8 @@ SCORES_SCHEMA = pa.schema(
         pa.field("currency", pa.string(), nullable=False),
         pa.field("recommended_action", pa.string()),
         pa.field("recommended_action_name", TEXT),
+        pa.field("accompanying_action", pa.string()),
+        pa.field("accompanying_action_name", TEXT),
         pa.field("why", TEXT),
         pa.field("action_cost", pa.float64()),
         pa.field("assumed_effect", pa.float64()),
@@ -326,6 +372,7 @@ SCORES_SCHEMA = pa.schema(
         pa.field("expected_profit_low", pa.float64()),
         pa.field("expected_profit_high", pa.float64()),
         pa.field("assumption", TEXT),
+        pa.field("alternatives", ALTERNATIVES, nullable=False),
         pa.field(
             "reasons",
             pa.list_(

@@ -1,4 +1,5 @@
-"""What a training learns beside churn: what customers will bring, who pays late, and who can be trusted with credit.
+"""What a training learns beside churn: what customers will bring, who pays late, who can be trusted with credit, whom actions
+change.
 
 These models are judged beside naive ones when they are fitted and refuse to be made where they do not beat them; so the
 version registered last serves. Where the facts do not suffice, the training says why and goes on.
@@ -11,13 +12,14 @@ from datetime import datetime
 from typing import TypeVar
 
 from features.errors import NotEnoughDataError, ProjectError
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.project import Project
 from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
 from training.credit_score.fit import features_of, fit_credit_score
 from training.credit_score.model import CreditScore
+from training.dataset import training_features
 from training.late_payment.fit import fit_late_payment
 from training.late_payment.model import LatePayment
 from training.late_payment.stored import from_json as late_payment_from_json
@@ -25,8 +27,13 @@ from training.late_payment.stored import to_json as late_payment_to_json
 from training.lifetime_value.fit import fit_lifetime_value
 from training.lifetime_value.lifetime_value import LifetimeValue
 from training.plain_models import log_plain_model, serving_plain_model
+from training.uplift.learn import learn_uplift
+from training.uplift.model import LearntUplift
+from training.uplift.report import race_report
+from training.uplift.stored import from_json as uplift_from_json
+from training.uplift.stored import to_json as uplift_to_json
 
-LIFETIME_VALUE, CREDIT, LATE_PAYMENT = "value", "credit", "late_payment"
+LIFETIME_VALUE, CREDIT, LATE_PAYMENT, UPLIFT = "value", "credit", "late_payment", "uplift"
 """Purposes under which the models are registered."""
 
 Model = TypeVar("Model")
@@ -36,13 +43,15 @@ Model = TypeVar("Model")
 class Beside:
     """The models; a sentence instead where the facts do not suffice, None where they do not speak of it at all.
 
-    ``credit_json`` is the credit score with its golden rows, as it is kept.
+    ``credit_json`` is the credit score with its golden rows, ``uplift_json`` what actions change with its own, as kept.
     """
 
     lifetime_value: LifetimeValue | Text | None
     late_payment: LatePayment | Text | None
     credit: CreditScore | Text | None
     credit_json: str = ""
+    uplift: LearntUplift | Text | None = None
+    uplift_json: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,10 +78,18 @@ class ServingLatePayment:
     version: str
 
 
+@dataclass(frozen=True)
+class ServingUplift:
+    """What was learnt of actions and serves, and its version."""
+
+    model: LearntUplift
+    version: str
+
+
 def learn_beside(facts: Facts, as_of: datetime, seed: int, progress: Progress) -> Beside:
     """Fit all of them on what is known before ``as_of`` (aware)."""
-    lifetime = late = credit = None
-    kept = ""
+    lifetime = late = credit = uplift = None
+    kept = kept_uplift = ""
     if "orders" in facts.columns:
         progress(Text("learning what customers will buy", "学习客户未来的购买"), 0.0)
         lifetime = or_why_not(lambda: fit_lifetime_value(facts, as_of, seed))
@@ -83,7 +100,11 @@ def learn_beside(facts: Facts, as_of: datetime, seed: int, progress: Progress) -
         credit = or_why_not(lambda: fit_credit_score(facts, as_of, seed))
     if isinstance(credit, CreditScore):
         kept = credit.to_json(snapshot(facts, [as_of], features=features_of(facts)).to_pandas())
-    return Beside(lifetime, late, credit, kept)
+    if "treatments" in facts.columns:
+        uplift = or_why_not(lambda: learn_uplift(facts, as_of, seed, part_of(progress, 0.9, 1.0)))
+    if isinstance(uplift, LearntUplift):
+        kept_uplift = uplift_to_json(uplift, snapshot(facts, [as_of], features=training_features(facts)).to_pandas())
+    return Beside(lifetime, late, credit, kept, uplift, kept_uplift)
 
 
 def or_why_not(fit: Callable[[], Model]) -> Model | Text:
@@ -105,6 +126,10 @@ def log_beside(project: Project, learnt: Beside) -> None:
     if isinstance(learnt.credit, CreditScore):
         score = learnt.credit
         log_plain_model(project, CREDIT, learnt.credit_json, score.parameters(), score.flat_metrics())
+    if isinstance(learnt.uplift, LearntUplift):
+        found = learnt.uplift
+        files = race_report(found)
+        log_plain_model(project, UPLIFT, learnt.uplift_json, found.parameters(), found.metrics(), files)
 
 
 def serving_lifetime_value(project: Project) -> ServingLifetimeValue | None:
@@ -125,3 +150,9 @@ def serving_late_payment(project: Project) -> ServingLatePayment | None:
     """The model of late payment that serves; None where none was registered. Raises ModelError, StorageError."""
     found = serving_plain_model(project, LATE_PAYMENT)
     return None if found is None else ServingLatePayment(late_payment_from_json(found.text), found.version)
+
+
+def serving_uplift(project: Project) -> ServingUplift | None:
+    """What was learnt of actions and serves; None where none was registered. Raises ModelError, StorageError."""
+    found = serving_plain_model(project, UPLIFT)
+    return None if found is None else ServingUplift(uplift_from_json(found.text), found.version)

@@ -121,6 +121,12 @@ def keep_snapshot(
     return Kept(file.relative_to(project.workspace).as_posix(), _digest(file))
 
 
+def kept_features(project: Project, run_id: str) -> pa.Table | None:
+    """The features that a run scored, one row a customer in the order of its scores; None when they are no longer kept."""
+    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+    return pq.read_table(file) if file.is_file() else None
+
+
 def record_scoring(
     project: Project,
     champion: Champion,

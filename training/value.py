@@ -12,6 +12,20 @@ LEAST_TENURE_DAYS = 90
 """A customer's yearly spend is not extrapolated from fewer days than this."""
 
 
+def value_if_back(frame: pd.DataFrame, project: Project) -> Floats:
+    """Margin over the value horizon of customers who have been silent for too long, if they bought again as they used to.
+
+    In currency; NaN: still active, or too little was bought to judge by. What they used to buy is all their spend over
+    the days from the first purchase to the last, of which no fewer than 90 count.
+    """
+    if "spend_total" not in frame:
+        return np.full(len(frame), np.nan)
+    days = np.maximum(frame["days_first_to_last_purchase"].to_numpy(dtype=np.float64), LEAST_TENURE_DAYS)
+    margin = frame["spend_total"].to_numpy(dtype=np.float64) * project.value.margin_share
+    is_lost = frame["days_since_last_purchase"].to_numpy(dtype=np.float64) > project.churn.active_within_days
+    return np.asarray(np.where(is_lost & (margin > 0), margin / days * project.value.horizon_days, np.nan))
+
+
 def value_at_stake(frame: pd.DataFrame, project: Project) -> Floats:
     """Margin over the value horizon if the customer goes on as in the last year, in currency; NaN: nothing to judge by.
 

@@ -4,7 +4,7 @@ Every few months each customer on record as active may be chosen for one of the 
 probability whether it is carried out. What an action does begins in the week after it and fades.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -88,6 +88,7 @@ class Standing:
     threshold: Floats
     rate: Floats
     done: tuple[Treatments, ...]
+    price_sense: Floats
 
     @property
     def week(self) -> int:
@@ -97,7 +98,16 @@ class Standing:
 
 def run_campaigns(rng: Generator, course: Course) -> tuple[tuple[Treatments, ...], Floats]:
     """All campaigns of one chunk in order, and the rate of leaving, by customer and week, with what they did to it."""
-    rate, threshold = course.rate.copy(), course.threshold
+    rate = course.rate.copy()
+    return tuple(one for _, one in each_campaign(rng, course, rate)), rate
+
+
+def each_campaign(rng: Generator, course: Course, rate: Floats) -> Iterator[tuple[Standing, Treatments]]:
+    """How things stand on the day of each campaign, and what is done on it, in order.
+
+    ``rate`` is the course's rate of leaving; what each campaign does to it is worked into it before the next one.
+    """
+    threshold = course.threshold
     price_sense = price_senses(rng, course.customers)
     left, since = np.full(len(threshold), np.inf), 0
     done: tuple[Treatments, ...] = ()
@@ -105,11 +115,12 @@ def run_campaigns(rng: Generator, course: Course) -> tuple[tuple[Treatments, ...
         week = int(day // DAYS_PER_WEEK)
         left = np.where(np.isinf(left), leaving_days(threshold, rate[:, since : week + 1], since), left)
         threshold = threshold - rate[:, since:week].sum(axis=1) * DAYS_PER_WEEK
-        now = Standing(day, left, threshold, rate[:, week : week + HORIZON_DAYS // DAYS_PER_WEEK + 2], done)
-        one = _campaign(rng, course, now, price_sense)
+        ahead = rate[:, week : week + HORIZON_DAYS // DAYS_PER_WEEK + 2].copy()
+        now = Standing(day, left, threshold, ahead, done, price_sense)
+        one = _campaign(rng, course, now)
+        yield now, one
         rate[one.customer] *= np.exp(_effect(course.company, one, 0, rate.shape[1]))
         done, since = (*done, one), week
-    return done, rate
 
 
 def campaign_days(company: Company, customers: Customers, days: int) -> list[float]:
@@ -132,10 +143,10 @@ def factor_of(
 def _effect(company: Company, one: Treatments, first_week: int, weeks: int) -> Floats:
     """Logarithm of what was done to each of them in each week; zero for controls."""
     effect = np.where(one.is_treated, one.log_factor, 0.0)
-    return effect[:, None] * _fading(company, one.day, first_week, weeks)[None, :]
+    return effect[:, None] * fading(company, one.day, first_week, weeks)[None, :]
 
 
-def _fading(company: Company, day: float, first_week: int, weeks: int) -> Floats:
+def fading(company: Company, day: float, first_week: int, weeks: int) -> Floats:
     """How much of an action of ``day`` is left in each week: nothing until the week after, then ever less."""
     since = first_week + np.arange(weeks) - (day // DAYS_PER_WEEK + 1)
     faded = 0.5 ** (np.maximum(since, 0) * DAYS_PER_WEEK / company.campaign_half_life_days)
@@ -151,22 +162,26 @@ def with_longer_terms(company: Company, invoices: Invoices, treatments: Sequence
     return replace(invoices, due_day=invoices.due_day + np.where(later, company.terms_longer_days, 0))
 
 
-def _campaign(rng: Generator, course: Course, now: Standing, price_sense: Floats) -> Treatments:
+def _campaign(rng: Generator, course: Course, now: Standing) -> Treatments:
     """The campaigns of one day: who takes part, in what, who is treated by lot, and what comes of it."""
     company, customers = course.company, course.customers
     chosen = rng.random(len(customers)) < company.campaign_share
     action = rng.integers(0, len(ACTIONS), len(customers))
     lot = rng.random(len(customers))
-    who = np.flatnonzero(chosen & _is_active(course, now))
+    who = np.flatnonzero(chosen & is_active(course, now))
     action = action[who]
     propensity = _propensities(customers)[action, who]
-    at = situation(customers, course.felt, price_sense, now.day).where(who)
-    log_factor = company.campaign_effect_scale * _log_factors(at, action)
-    potential = _potential(course, now, who, action == _NAMES.index(VOUCHER), log_factor)
+    log_factor = company.campaign_effect_scale * _log_factors(standing_of(course, now, who), action)
+    _, potential = outcomes(course, now, who, action == _NAMES.index(VOUCHER), log_factor)
     return Treatments(now.day, who, action, lot[who] < propensity, propensity, log_factor, potential)
 
 
-def _is_active(course: Course, now: Standing) -> NDArray[np.bool_]:
+def standing_of(course: Course, now: Standing, who: Ints) -> Situation:
+    """What decides how actions work on them."""
+    return situation(course.customers, course.felt, now.price_sense, now.day).where(who)
+
+
+def is_active(course: Course, now: Standing) -> NDArray[np.bool_]:
     """Who bought lately as far as the company's records tell; it does not know who has left."""
     last = course.purchases.last_before(course.customers.every, np.minimum(now.left_day, now.day))
     day = np.where(last >= 0, course.purchases.orders.day[last], -np.inf)
@@ -184,19 +199,22 @@ def _log_factors(at: Situation, action: Ints) -> Floats:
     return np.choose(action, [one.effect(at) for one in ACTIONS])
 
 
-def _potential(
+def outcomes(
     course: Course, now: Standing, who: Ints, is_voucher: NDArray[np.bool_], log_factor: Floats
-) -> Potential:
-    """What comes of each of them in the 90 days, without and with the action."""
+) -> tuple[tuple[Floats, Floats], Potential]:
+    """What comes of each of them in the 90 days, without and with the action.
+
+    First the true probabilities to have left by their end, one for those who have left already; then the rest.
+    """
     company = course.company
     ahead = outlook(company, course.customers, course.purchases, course.complaints, course.felt, int(now.day), who)
     weeks = ahead.rate.shape[1]
     factor = factor_of(company, now.done, len(course.customers), ahead.first_week, weeks)[who]
-    action = np.exp(log_factor[:, None] * _fading(company, now.day, ahead.first_week, weeks))
+    action = np.exp(log_factor[:, None] * fading(company, now.day, ahead.first_week, weeks))
     gone = now.left_day[who] < now.day
     stays = [ahead.stays(f) for f in (factor, factor * action)]
     silence = [np.where(gone, 1.0, ahead.silence(share)) for share in stays]
-    later = np.exp(log_factor[:, None] * _fading(company, now.day, now.week, now.rate.shape[1]))
+    later = np.exp(log_factor[:, None] * fading(company, now.day, now.week, now.rate.shape[1]))
     left = [
         np.where(gone, now.left_day[who], leaving_days(now.threshold[who], now.rate[who] * f, now.week))
         for f in (np.ones_like(later), later)
@@ -206,4 +224,5 @@ def _potential(
     margin = [course.book.margin(who, now.day, *arm) for arm in zip(left, vouchers, strict=True)]
     if now.day + HORIZON_DAYS > course.days:  # nobody knows yet
         leaves = margin = [np.full(len(who), np.nan)] * 2
-    return Potential(*silence, *leaves, *margin)
+    without, treated = (np.where(gone, 1.0, 1.0 - share[:, -1]) for share in stays)
+    return (without, treated), Potential(*silence, *leaves, *margin)

@@ -115,12 +115,12 @@ class _Past:
 
 
 def _past(rng: Generator, campaign_rng: Generator, credit_rng: Generator, plan: Plan, chunk: int) -> _Past:
-    course = _course(rng, credit_rng, plan, chunk)
+    course = course_if_all_stay(rng, credit_rng, plan, chunk)
     treatments, rate = run_campaigns(campaign_rng, course) if plan.company.with_campaigns else ((), course.rate)
     return _Past(course, treatments, leaving_days(course.threshold, rate))
 
 
-def _course(rng: Generator, credit_rng: Generator, plan: Plan, chunk: int) -> Course:
+def course_if_all_stay(rng: Generator, credit_rng: Generator, plan: Plan, chunk: int) -> Course:
     """How things go for the customers of a chunk if nobody leaves and nothing is done to keep them."""
     company, days = plan.company, plan.days
     calendar = working_time(company, plan.first_day, days + 2 * HORIZON_DAYS)

@@ -22,12 +22,15 @@ SUMMARY = Text(
 def app() -> typer.Typer:
     """The command-line application, in the language of the environment."""
     from serving.cli import (
+        alerts,
         demo,
+        experiments,
         explain,
         facts,
         features,
         leakage,
         models,
+        plan,
         receivables,
         scoring,
         segments,
@@ -50,6 +53,7 @@ def app() -> typer.Typer:
         value,
         segments,
         receivables,
+        plan,
         explain,
         serve,
         demo,
@@ -59,7 +63,9 @@ def app() -> typer.Typer:
         commands: tuple[tuple[str, Callable[..., None], Text], ...] = module.COMMANDS
         for name, function, text in commands:
             application.command(name, help=here(text))(function)
+    application.add_typer(alerts.group(), name=alerts.NAME, help=here(alerts.HELP))
     application.add_typer(models.group(), name=models.NAME, help=here(models.HELP))
+    application.add_typer(experiments.group(), name=experiments.NAME, help=here(experiments.HELP))
     return application
 
 

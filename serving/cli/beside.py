@@ -28,6 +28,11 @@ def print_beside(learnt: "Beside") -> None:
             say(learnt.credit)
         else:
             _print_credit(learnt.credit)
+    if learnt.uplift is not None:
+        heading(Text("Whom actions change", "行动能改变谁"))
+        uplift = learnt.uplift
+        for sentence in [uplift] if isinstance(uplift, Text) else uplift.said():
+            say(sentence)
 
 
 def _print_credit(score: "CreditScore") -> None:

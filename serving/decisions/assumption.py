@@ -8,10 +8,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.text import Text
+from serving.decisions.expected_profit import Belief, Beliefs
 from serving.decisions.playbook import Action, Playbook
 
-DO_NOTHING = -1
-"""In the place of an action's number: none of them pays."""
+DO_NOTHING, LET_GO = -1, -2
+"""In the place of an action's number: none of them pays; nothing more is to be spent on this customer."""
 
 ASSUMES_CHURN = Text(
     "Assumes that “{name}” lowers the probability of leaving within {churn_days} days by {effect} % ({low}–{high} %) of"
@@ -25,6 +26,32 @@ ASSUMES_OVERDUE = Text(
     " overdue that would not have come in otherwise; costs {cost}; cost of capital not counted. Basis: {source}.",
     "假设“{name}”能在 {churn_days} 天内额外收回逾期余额 {currency} {amount} 的 {effect}%（{low}–{high}%）；"
     "成本 {cost}；未计资金成本。依据：{source}。",
+)
+
+ASSUMES_SPEND = Text(
+    "Assumes that “{name}” makes who stays buy {effect} % ({low}–{high} %) more over {value_days} days; {currency} {amount}"
+    " margin at stake, {probability} % probability of leaving within {churn_days} days; costs {cost}. Basis: {source}.",
+    "假设“{name}”能使留下的客户在 {value_days} 天内多购买 {effect}%（{low}–{high}%）；面临风险的毛利为 {currency} {amount}，"
+    "{churn_days} 天内流失概率为 {probability}%；成本 {cost}。依据：{source}。",
+)
+
+ASSUMES_WIN_BACK = Text(
+    "Assumes that “{name}” brings back {effect} % ({low}–{high} %) of lost customers like this one, and that one who comes back"
+    " buys as it used to: {currency} {amount} margin in {value_days} days; costs {cost}. Basis: {source}.",
+    "假设“{name}”能召回 {effect}%（{low}–{high}%）的此类已流失客户，且召回后购买如前：{value_days} 天毛利 {currency} {amount}；"
+    "成本 {cost}。依据：{source}。",
+)
+
+DRIVES_AWAY = Text(
+    " It changes the probability of leaving by {percent} % of itself.",
+    "同时使流失概率相对变化 {percent}%。",
+)
+
+TOGETHER = Text("{first} Together with it: {second}", "{first}同时：{second}")
+
+NOTHING_MORE = Text(
+    "By the playbook's rule for customers to let go, nothing more is spent here; look again in {days} days.",
+    "按行动手册中“不再投入”的规则，对该客户不再投入；{days} 天后再评估。",
 )
 
 NOTHING_PAYS = Text(
@@ -42,16 +69,18 @@ _WITH_DISCOUNT = Text(
 _SENTENCES = """
     WITH amounts AS (
         SELECT row, chosen, percent(probability) AS probability, money(cost) AS cost,
-            money(stake) AS stake, money(overdue) AS overdue
+            money(stake) AS stake, money(overdue) AS overdue, money(lost) AS lost,
+            share(effect) AS effect, share(effect_low) AS effect_low, share(effect_high) AS effect_high
         FROM given
     ),
     filled AS (
-        SELECT a.row, t.en, t.zh, a.probability, if(t.overdue_action, a.overdue, a.stake) AS amount, a.cost,
-            money(t.fixed) AS fixed
+        SELECT a.row, t.en, t.zh, a.probability, CASE t.kind WHEN 'overdue' THEN a.overdue WHEN 'win_back' THEN a.lost ELSE a.stake END AS amount, a.cost,
+            money(t.fixed) AS fixed, effect, effect_low, effect_high
         FROM amounts AS a LEFT JOIN templates AS t USING (chosen)
     )
     SELECT CASE WHEN en IS NOT NULL THEN {
-        'en': format(en, probability, amount, cost, fixed), 'zh': format(zh, probability, amount, cost, fixed)
+        'en': format(en, probability, amount, cost, fixed, effect, effect_low, effect_high),
+        'zh': format(zh, probability, amount, cost, fixed, effect, effect_low, effect_high)
     } END AS assumption
     FROM filled ORDER BY row
 """
@@ -61,16 +90,18 @@ def assumption_sentences(
     chosen: NDArray[np.int64],
     amounts: Mapping[str, NDArray[np.float64]],
     playbook: Playbook,
+    beliefs: Beliefs,
     currency: str,
     value_horizon_days: int,
     churn_horizon_days: int,
 ) -> list[dict[str, str] | None]:
     """For each customer {en, zh}: the assumption behind the expected profit, with the customer's own amounts.
 
-    Parameters: ``chosen`` is the place of the recommended action in the playbook, `DO_NOTHING`, or anything lower for
-    customers of whom nothing is said (None); ``amounts`` has one array for each of probability, stake, overdue, cost.
+    Parameters: ``chosen`` is the place of the recommended action in the playbook, `DO_NOTHING`, `LET_GO`, or anything lower
+    for customers of whom nothing is said (None); ``amounts`` has one array for each of probability, stake, overdue, lost, cost,
+    effect, effect_low, effect_high.
     """
-    templates = _templates(playbook, currency, value_horizon_days, churn_horizon_days)
+    templates = _templates(playbook, beliefs, currency, value_horizon_days, churn_horizon_days)
     given = pa.table({"row": np.arange(len(chosen)), "chosen": chosen, **amounts})
     with duckdb.connect() as connection:
         connection.execute(
@@ -79,34 +110,39 @@ def assumption_sentences(
         connection.execute(
             "CREATE MACRO money(x) AS format(if(abs(x) < 100 AND round(x, 2) <> round(x), '{:,.2f}', '{:,.0f}'), x)"
         )
+        connection.execute("CREATE MACRO share(x) AS format('{:.3g}', 100 * x)")
         connection.register("given", given)
         connection.register("templates", templates)
         return list(connection.sql(_SENTENCES).to_arrow_table().column("assumption").to_pylist())
 
 
-def _templates(playbook: Playbook, currency: str, value_days: int, churn_days: int) -> pa.Table:
-    """One row per action: its sentence with everything filled in but the customer's own amounts, {0} to {3}."""
-    texts = [_template(action, currency, value_days, churn_days) for action in playbook.actions]
+def _templates(playbook: Playbook, beliefs: Beliefs, currency: str, value_days: int, churn_days: int) -> pa.Table:
+    """One row per action: its sentence with everything filled in but the customer's own amounts, {0} to {6}."""
+    texts = [_template(action, beliefs[action.id], currency, value_days, churn_days) for action in playbook.actions]
+    review_days = playbook.let_go.review_after_days if playbook.let_go else 0
+    texts = [NOTHING_MORE.format(days=review_days), NOTHING_PAYS, *texts]
     return pa.table(
         {
-            "chosen": [DO_NOTHING, *range(len(texts))],
-            "en": [NOTHING_PAYS.en, *(t.en for t in texts)],
-            "zh": [NOTHING_PAYS.zh, *(t.zh for t in texts)],
-            "fixed": [0.0, *(a.cost for a in playbook.actions)],
-            "overdue_action": [False, *(a.effect.kind == "overdue" for a in playbook.actions)],
+            "chosen": [LET_GO, DO_NOTHING, *range(len(playbook.actions))],
+            "en": [t.en for t in texts],
+            "zh": [t.zh for t in texts],
+            "fixed": [0.0, 0.0, *(a.cost for a in playbook.actions)],
+            "kind": ["", "", *(a.effect.kind for a in playbook.actions)],
         }
     )
 
 
-def _template(action: Action, currency: str, value_days: int, churn_days: int) -> Text:
-    effect = action.effect
+_ASSUMES = {"churn": ASSUMES_CHURN, "overdue": ASSUMES_OVERDUE, "spend": ASSUMES_SPEND, "win_back": ASSUMES_WIN_BACK}
+
+
+def _template(action: Action, belief: Belief, currency: str, value_days: int, churn_days: int) -> Text:
     cost = _WITH_DISCOUNT if action.cost_share_of_spend else _FIXED_COST
-    return (ASSUMES_OVERDUE if effect.kind == "overdue" else ASSUMES_CHURN).format(
+    text = _ASSUMES[action.effect.kind].format(
         name=_verbatim(action.name),
-        source=_verbatim(Text(effect.source.en.rstrip("."), effect.source.zh.rstrip("。"))),
-        effect=_percent(effect.mean),
-        low=_percent(effect.low),
-        high=_percent(effect.high),
+        source=_verbatim(Text(belief.source.en.rstrip("."), belief.source.zh.rstrip("。"))),
+        effect="{4}",
+        low="{5}",
+        high="{6}",
         currency=currency,
         value_days=value_days,
         churn_days=churn_days,
@@ -114,6 +150,10 @@ def _template(action: Action, currency: str, value_days: int, churn_days: int) -
         amount="{1}",
         cost=cost.format(currency=currency, cost="{2}", fixed="{3}", share=_percent(action.cost_share_of_spend)),
     )
+    if action.side_effect is None:
+        return text
+    beside = DRIVES_AWAY.format(percent=f"{-100 * action.side_effect.mean:+.3g}")
+    return Text(text.en + beside.en, text.zh + beside.zh)
 
 
 def _verbatim(text: Text) -> Text:

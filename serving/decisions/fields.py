@@ -45,6 +45,7 @@ Words = Annotated[Text, AfterValidator(_filled)]
 Condition = Annotated[str, Field(min_length=1), AfterValidator(_sound_condition)]
 Id = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+Signed = Annotated[float, Field(ge=-1, le=1)]
 
 
 class Strict(BaseModel):

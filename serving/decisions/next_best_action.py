@@ -1,25 +1,9 @@
-"""The next best action of each customer: the one with the highest expected profit, if any is above zero.
+"""The next best action of each customer: the one, or the two together, with the highest expected profit, if any is above zero.
 
-What counts is what an action *changes*, not how high the risk is. With churn probability p, value at stake V (margin
-over the value horizon if the customer stays), margin share m, and an action with relative reduction r of p, fixed cost
-c and discount s (share of spend):
-
-    expected profit = p · r · V  −  c  −  s · (1 − p · (1 − r)) · V / m
-
-1 − p · (1 − r) is the probability that the customer is there to take the discount, and V / m (not below zero) what such
-a customer spends; those who would have stayed anyway take it too, which is why a discount is dear at low risk. A
-customer who leaves within the churn horizon is taken to lose the whole of V, one kept to bring the whole of it.
-
-For an action on overdue money, with overdue balance B and additionally recovered share q:
-
-    expected profit = q · B  −  c
-
-The cost of capital is ignored: money that comes in earlier, but would have come in anyway, must not be part of q.
-
-Low and high take the ends of the belief about the effect and, where given, of the churn probability. The profit is
-linear in each, so its extremes lie at the corners.
+How profit is reckoned is told in `expected_profit`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,34 +13,60 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from serving.decisions.assumption import DO_NOTHING, assumption_sentences
+from features.text import Text
+from serving.decisions.assumption import DO_NOTHING, TOGETHER, assumption_sentences
+from serving.decisions.assumption import LET_GO as _LET_GO
 from serving.decisions.eligibility import ROW, SCORE_COLUMNS, columns_of, eligible
-from serving.decisions.playbook import NO_ACTION, NO_ACTION_NAME, Action, Playbook
+from serving.decisions.expected_profit import Beliefs, Known, Outlook, outlook, packages, written_beliefs
+from serving.decisions.playbook import LET_GO, LET_GO_NAME, NO_ACTION, NO_ACTION_NAME, Playbook
+from serving.score_schema import ALTERNATIVES, TEXT
 
 Numbers = NDArray[np.float64]
+Places = NDArray[np.int64]
 
-_UNKNOWN = -2
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known of each customer; NaN where it is not."""
-
-    churn: Numbers
-    churn_low: Numbers
-    churn_high: Numbers
-    stake: Numbers
-    overdue: Numbers
+_UNKNOWN = -3
+_NEVER = "never "
+"""Before the id of an action: the condition that excludes from it."""
+MOST_ALTERNATIVES = 3
+LOST_VALUE = "lost_value"
+"""Column with what a customer who is lost would bring over the value horizon if it came back (NaN: it is not lost)."""
 
 
 @dataclass(frozen=True)
-class _Outlook:
-    """Expected cost and profit of one action for each customer, in currency; NaN where it cannot be said."""
+class Options:
+    """What can be done about each customer: ``alone`` is the outlook of each action, ``fits`` who it is meant for.
 
-    cost: Numbers
-    profit: Numbers
-    profit_low: Numbers
-    profit_high: Numbers
+    ``judged``: risk and value are known. ``let_go``: nothing more is to be spent.
+    """
+
+    known: Known
+    alone: tuple[Outlook, ...]
+    fits: dict[str, NDArray[np.bool_]]
+    judged: NDArray[np.bool_]
+    let_go: NDArray[np.bool_]
+
+
+def options(
+    scores: pd.DataFrame | pa.Table, playbook: Playbook, margin_share: float, beliefs: Beliefs | None = None
+) -> Options:
+    """The outlook of every action of the playbook for every row of ``scores`` (see `recommend`)."""
+    meant = {action.id: action.eligible for action in playbook.actions}
+    never = {_NEVER + action.id: action.excluded for action in playbook.actions if action.excluded}
+    spared = {LET_GO: playbook.let_go.when} if playbook.let_go else {}
+    conditions = meant | never | spared
+    table = readable(scores, list(conditions.values()))
+    known = _known(table)
+    holds = eligible(table, conditions)
+    nobody = np.zeros(table.num_rows, dtype=np.bool_)
+    gone = holds.get(LET_GO, nobody)
+    held = beliefs if beliefs is not None else written_beliefs(playbook)
+    return Options(
+        known,
+        tuple(outlook((action,), known, held, margin_share) for action in playbook.actions),
+        {id_: holds[id_] & ~holds.get(_NEVER + id_, nobody) & ~gone for id_ in meant},
+        np.isfinite(known.churn) & np.isfinite(known.stake),
+        gone,
+    )
 
 
 def recommend(
@@ -66,99 +76,124 @@ def recommend(
     value_horizon_days: int,
     churn_horizon_days: int,
     margin_share: float,
+    beliefs: Beliefs | None = None,
 ) -> pd.DataFrame:
     """The action to take for each customer and what it is expected to earn, in the order (and index) of ``scores``.
 
     Parameters: ``scores`` has one row per customer with any of churn_probability(_low/_high), value_at_stake,
-    overdue_balance and the columns that eligibility asks for; ``margin_share`` is in (0, 1].
+    overdue_balance, lost_value and the columns that eligibility asks for; ``margin_share`` is in (0, 1]; ``beliefs`` are what actions are
+    held to do by now, None: as the playbook has it.
 
-    Columns: recommended_action (playbook id, "no_action" when nothing pays, None when nothing can be said),
-    recommended_action_name {en, zh}, action_cost, assumed_effect(_low/_high), expected_profit(_low/_high), assumption
-    {en, zh}. A customer without churn probability or value at stake gets an action on overdue money if one pays, else
-    nothing at all: that no action pays is only said of customers whose risk is known. Ties go to the earlier action.
+    Columns: recommended_action (playbook id, "no_action" when nothing pays, "let_go" where nothing more is to be spent,
+    None when nothing can be said), recommended_action_name {en, zh}, accompanying_action(_name) where two together earn more
+    than either, action_cost, assumed_effect(_low/_high) of the first, expected_profit(_low/_high) of both, assumption
+    {en, zh}, alternatives (ALTERNATIVES: other actions that fit, best first). A customer without churn probability or value at
+    stake gets an action on overdue money if one pays, else nothing at all: that no action pays is only said of
+    customers whose risk is known. Ties go to the earlier action.
     """
-    table = _readable(scores, playbook)
-    known = _known(table)
-    fits = eligible(table, {action.id: action.eligible for action in playbook.actions})
-    judged = np.isfinite(known.churn) & np.isfinite(known.stake)
-    chosen = np.where(judged, DO_NOTHING, _UNKNOWN)
-    zero = np.where(judged, 0.0, np.nan)
+    held = beliefs if beliefs is not None else written_beliefs(playbook)
+    can = options(scores, playbook, margin_share, held)
+    chosen, numbers = _best(can, playbook, held, margin_share)
+    first, second = chosen
+    amounts = {
+        "probability": can.known.churn,
+        "stake": can.known.stake,
+        "overdue": can.known.overdue,
+        "lost": can.known.lost,
+    }
+    days = (currency, value_horizon_days, churn_horizon_days)
+    alone_costs = np.column_stack([one.cost for one in can.alone])
+    sentences = []
+    for place in (first, second):
+        own = dict(zip(("effect", "effect_low", "effect_high"), _effects(held, playbook, place), strict=True))
+        own["cost"] = _at(alone_costs, place)
+        sentences.append(assumption_sentences(place, {**amounts, **own}, playbook, held, *days))
+        if place is first:
+            numbers |= {f"assumed_{name}": own[name] for name in own if name != "cost"}
+    return _answer(
+        first, second, numbers, _joined(*sentences), _alternatives(can, playbook, first, second), playbook, scores
+    )
+
+
+def _best(
+    can: Options, playbook: Playbook, beliefs: Beliefs, margin_share: float
+) -> tuple[tuple[Places, Places], dict[str, Numbers]]:
+    """Places of the action to take and of the one that goes with it (`_UNKNOWN`: none), and cost and profit of both."""
+    place = {action.id: i for i, action in enumerate(playbook.actions)}
+    first = np.select([can.let_go, can.judged], [_LET_GO, DO_NOTHING], _UNKNOWN)
+    second = np.full(len(first), _UNKNOWN)
+    zero = np.where(first == _UNKNOWN, np.nan, 0.0)
     numbers = {name: zero.copy() for name in _NUMBERS}
-    for i, action in enumerate(playbook.actions):
-        outlook = _outlook(action, known, margin_share)
-        better = fits[action.id] & (outlook.profit > np.nan_to_num(numbers["expected_profit"]))
-        chosen[better] = i
-        for name, value in _numbers(action, outlook).items():
+    for package in packages(playbook):
+        places = [place[action.id] for action in package]
+        says = can.alone[places[0]] if len(package) == 1 else outlook(package, can.known, beliefs, margin_share)
+        fits = np.logical_and.reduce([can.fits[action.id] for action in package])
+        better = fits & (says.profit > np.nan_to_num(numbers["expected_profit"]))
+        for name, value in zip(_NUMBERS, (says.cost, says.profit, says.profit_low, says.profit_high), strict=True):
             numbers[name] = np.where(better, value, numbers[name])
-    sentences = assumption_sentences(
-        chosen,
-        {"probability": known.churn, "stake": known.stake, "overdue": known.overdue, "cost": numbers["action_cost"]},
-        playbook,
-        currency,
-        value_horizon_days,
-        churn_horizon_days,
+        # of two, the one that earns more by itself comes first
+        swap = len(package) == 2 and can.alone[places[-1]].profit > can.alone[places[0]].profit
+        first = np.where(better, np.where(swap, places[-1], places[0]), first)
+        other = np.where(swap, places[0], places[-1]) if len(package) == 2 else _UNKNOWN
+        second = np.where(better, other, second)
+    return (first, second), numbers
+
+
+_NUMBERS = ("action_cost", "expected_profit", "expected_profit_low", "expected_profit_high")
+
+
+def _effects(beliefs: Beliefs, playbook: Playbook, place: Places) -> tuple[Numbers, Numbers, Numbers]:
+    """What the action in that place is held to do for each customer: mean, low, high; 0 for none, NaN where unknown."""
+    found = []
+    for end in ("mean", "low", "high"):
+        every = [np.broadcast_to(getattr(beliefs[action.id], end), place.shape) for action in playbook.actions]
+        found.append(np.where(place == _UNKNOWN, np.nan, _at(np.column_stack(every), place)))
+    return found[0], found[1], found[2]
+
+
+def _at(table: Numbers, place: Places) -> Numbers:
+    """The entry in each row's place of ``table`` (customers, actions); 0 where there is none."""
+    picked = np.take_along_axis(table, np.maximum(place, 0)[:, None], axis=1)[:, 0]
+    return np.where(place >= 0, picked, 0.0)
+
+
+def _joined(first: list[Any], second: list[Any]) -> list[dict[str, str] | None]:
+    """Two assumptions as one, where there are two."""
+    return [
+        one
+        if other is None
+        else {lang: TOGETHER._asdict()[lang].format(first=one[lang], second=other[lang]) for lang in other}
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
+def _alternatives(can: Options, playbook: Playbook, first: Places, second: Places) -> pa.Array:
+    """For each customer the other actions that fit, the best first."""
+    columns = [np.where(can.fits[a.id], one.profit, np.nan) for a, one in zip(playbook.actions, can.alone, strict=True)]
+    profit = np.column_stack(columns)
+    rows = np.arange(len(profit))
+    for taken in (first, second):
+        profit[rows[taken >= 0], taken[taken >= 0]] = np.nan
+    order = np.argsort(-profit, axis=1, kind="stable")[:, :MOST_ALTERNATIVES]
+    there = np.isfinite(np.take_along_axis(profit, order, axis=1))
+    offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
+    row, action = np.nonzero(there)[0], order[there]
+    numbers = [
+        np.column_stack([getattr(one, name) for one in can.alone])[row, action]
+        for name in ("cost", "profit", "profit_low", "profit_high")
+    ]
+    ids, english, chinese = (
+        pa.array(_objects(of_each)[action], pa.string())
+        for of_each in zip(*((a.id, a.name.en, a.name.zh) for a in playbook.actions), strict=True)
     )
-    return _answer(chosen, numbers, sentences, playbook, scores)
+    names = pa.StructArray.from_arrays([english, chinese], fields=list(TEXT))
+    values = pa.StructArray.from_arrays([ids, names, *map(pa.array, numbers)], fields=list(ALTERNATIVES.value_type))
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
 
 
-def _outlook(action: Action, known: _Known, margin_share: float) -> _Outlook:
-    """Cost and profit of ``action`` for each customer, eligible or not, by the formulas at the top of this module."""
-    return _overdue(action, known) if action.effect.kind == "overdue" else _churn(action, known, margin_share)
-
-
-def _churn(action: Action, known: _Known, margin_share: float) -> _Outlook:
-    spend = np.maximum(known.stake, 0) / margin_share
-
-    def cost(p: Numbers, r: float) -> Numbers:
-        return action.cost + action.cost_share_of_spend * (1 - p * (1 - r)) * spend
-
-    def profit(p: Numbers, r: float) -> Numbers:
-        return p * r * known.stake - cost(p, r)
-
-    effect = action.effect
-    mean = profit(known.churn, effect.mean)
-    corners = [profit(p, r) for p in (known.churn_low, known.churn_high) for r in (effect.low, effect.high)]
-    return _Outlook(
-        cost(known.churn, effect.mean), mean, np.minimum.reduce([mean, *corners]), np.maximum.reduce([mean, *corners])
-    )
-
-
-def _overdue(action: Action, known: _Known) -> _Outlook:
-    balance = np.maximum(known.overdue, 0)
-    low, mean, high = (
-        share * balance - action.cost for share in (action.effect.low, action.effect.mean, action.effect.high)
-    )
-    return _Outlook(np.full_like(balance, action.cost), mean, low, high)
-
-
-_NUMBERS = (
-    "action_cost",
-    "assumed_effect",
-    "assumed_effect_low",
-    "assumed_effect_high",
-    "expected_profit",
-    "expected_profit_low",
-    "expected_profit_high",
-)
-
-
-def _numbers(action: Action, outlook: _Outlook) -> dict[str, Numbers | float]:
-    effect = action.effect
-    values = (
-        outlook.cost,
-        effect.mean,
-        effect.low,
-        effect.high,
-        outlook.profit,
-        outlook.profit_low,
-        outlook.profit_high,
-    )
-    return dict(zip(_NUMBERS, values, strict=True))
-
-
-def _readable(scores: pd.DataFrame | pa.Table, playbook: Playbook) -> pa.Table:
-    """The columns that matter here, as Arrow."""
-    wanted = {*SCORE_COLUMNS, "overdue_balance"}.union(*(columns_of(action.eligible) for action in playbook.actions))
+def readable(scores: pd.DataFrame | pa.Table, conditions: Sequence[str]) -> pa.Table:
+    """The columns of ``scores`` that decisions and these conditions read, as Arrow."""
+    wanted = {*SCORE_COLUMNS, "overdue_balance", LOST_VALUE}.union(*map(columns_of, conditions))
     if isinstance(scores, pa.Table):
         return scores.select([name for name in scores.column_names if name.lower() in wanted])
     chosen = scores[[name for name in scores.columns if str(name).lower() in wanted]]
@@ -166,15 +201,16 @@ def _readable(scores: pd.DataFrame | pa.Table, playbook: Playbook) -> pa.Table:
     return table if table.num_columns else pa.table({ROW: np.arange(len(scores))})
 
 
-def _known(table: pa.Table) -> _Known:
+def _known(table: pa.Table) -> Known:
     churn = _column(table, "churn_probability")
     low, high = _column(table, "churn_probability_low"), _column(table, "churn_probability_high")
-    return _Known(
+    return Known(
         churn,
         np.where(np.isfinite(low), low, churn),
         np.where(np.isfinite(high), high, churn),
         _column(table, "value_at_stake"),
         _column(table, "overdue_balance"),
+        _column(table, LOST_VALUE),
     )
 
 
@@ -186,24 +222,33 @@ def _column(table: pa.Table, name: str) -> Numbers:
 
 
 def _answer(
-    chosen: NDArray[np.int64],
+    first: Places,
+    second: Places,
     numbers: dict[str, Numbers],
     sentences: list[dict[str, str] | None],
+    alternatives: pa.Array,
     playbook: Playbook,
     scores: pd.DataFrame | pa.Table,
 ) -> pd.DataFrame:
-    index = scores.index if isinstance(scores, pd.DataFrame) else pd.RangeIndex(len(chosen))
-    # DO_NOTHING and _UNKNOWN are the last two places, counted from the end
-    ids = _objects([*(a.id for a in playbook.actions), None, NO_ACTION])
-    names = _objects([*(a.name._asdict() for a in playbook.actions), None, NO_ACTION_NAME._asdict()])
-    objects = {"recommended_action": ids[chosen], "recommended_action_name": names[chosen]}
+    index = scores.index if isinstance(scores, pd.DataFrame) else pd.RangeIndex(len(first))
+    # _UNKNOWN, _LET_GO and DO_NOTHING are the last three places, counted from the end
+    ids = _objects([*(a.id for a in playbook.actions), None, LET_GO, NO_ACTION])
+    texts: list[Text] = [a.name for a in playbook.actions]
+    names = _objects([*(t._asdict() for t in texts), None, LET_GO_NAME._asdict(), NO_ACTION_NAME._asdict()])
+    objects: dict[str, Any] = {
+        "recommended_action": ids[first],
+        "recommended_action_name": names[first],
+        "accompanying_action": ids[second],
+        "accompanying_action_name": names[second],
+    }
     columns: dict[str, Any] = {name: pd.Series(v, index=index, dtype="object") for name, v in objects.items()}
     columns |= {name: pd.Series(values, index=index) for name, values in numbers.items()}
     columns["assumption"] = pd.Series(sentences, index=index, dtype="object")
+    columns["alternatives"] = pd.Series(pd.arrays.ArrowExtensionArray(alternatives), index=index)
     return pd.DataFrame(columns, index=index)
 
 
-def _objects(values: list[Any]) -> NDArray[np.object_]:
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array

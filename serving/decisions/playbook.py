@@ -17,8 +17,22 @@ from pydantic_core import ErrorDetails
 from features.errors import ProjectError, nearest
 from features.project import Project
 from features.text import Text
+from serving.decisions.alert_policy import AlertPolicy, Kinds, Thresholds, alert_section
 from serving.decisions.credit_policy import CreditPolicy, DunningStep
-from serving.decisions.fields import CHANNELS, OWN_FEATURES, Channel, Condition, Id, Share, Strict, Words, fault_of
+from serving.decisions.experiment_policy import ExperimentPolicy
+from serving.decisions.fields import (
+    CHANNELS,
+    OWN_FEATURES,
+    Channel,
+    Condition,
+    Id,
+    Share,
+    Signed,
+    Strict,
+    Words,
+    fault_of,
+)
+from serving.decisions.plan_policy import LeastShare, LetGo, PlanPolicy, Team
 
 BUILT_IN = files("serving.decisions") / "default_playbook.toml"
 NO_ACTION = "no_action"
@@ -26,9 +40,14 @@ NO_ACTION = "no_action"
 
 NO_ACTION_NAME = Text("No action", "无需行动")
 
+LET_GO = "let_go"
+"""The action of customers on whom nothing more is to be spent; who they are is said in [let_go]."""
+
+LET_GO_NAME = Text("Let go", "不再投入")
+
 
 def _not_reserved(id_: str) -> str:
-    if id_ == NO_ACTION:
+    if id_ in (NO_ACTION, LET_GO):
         raise fault_of(Text("every playbook has this action already", "每份行动手册都已包含此行动"))
     return id_
 
@@ -44,9 +63,11 @@ class Effect(Strict):
     kind "churn": the share of the churn probability that the action takes away (0.1: from 50 % to 45 %).
     kind "overdue": the share of the overdue balance that comes in within the churn horizon because of the action and
     would not have come in otherwise.
+    kind "win_back": the share of customers already lost who come back because of the action.
+    kind "spend": what who stays buys more over the value horizon, as a share of its margin.
     """
 
-    kind: Literal["churn", "overdue"]
+    kind: Literal["churn", "overdue", "spend", "win_back"]
     mean: Share
     low: Share
     high: Share
@@ -54,14 +75,33 @@ class Effect(Strict):
 
     @model_validator(mode="after")
     def _ordered(self) -> "Effect":
-        if not self.low <= self.mean <= self.high:
-            raise fault_of(
-                Text(
-                    "low, mean and high must rise; they are {low}, {mean} and {high}",
-                    "low、mean、high 须依次递增；现为 {low}、{mean}、{high}",
-                ).format(low=self.low, mean=self.mean, high=self.high)
-            )
+        _check_order(self.low, self.mean, self.high)
         return self
+
+
+class SideEffect(Strict):
+    """What an action on overdue money does to the churn probability beside: below 0, it drives customers away."""
+
+    kind: Literal["churn"]
+    mean: Signed
+    low: Signed
+    high: Signed
+    source: Words
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SideEffect":
+        _check_order(self.low, self.mean, self.high)
+        return self
+
+
+def _check_order(low: float, mean: float, high: float) -> None:
+    if not low <= mean <= high:
+        raise fault_of(
+            Text(
+                "low, mean and high must rise; they are {low}, {mean} and {high}",
+                "low、mean、high 须依次递增；现为 {low}、{mean}、{high}",
+            ).format(low=low, mean=mean, high=high)
+        )
 
 
 class Action(Strict):
@@ -69,7 +109,10 @@ class Action(Strict):
 
     ``cost`` is the fixed cost of one contact, in currency units. ``cost_share_of_spend`` is a discount: the share of
     what the customer spends over the value horizon, also given to those who would have stayed anyway. ``eligible`` is
-    an SQL condition (DuckDB dialect) over score and feature columns.
+    an SQL condition (DuckDB dialect) over score and feature columns; ``excluded`` is one for those who never get it (where it
+    cannot be told, nobody).
+    One contact takes ``minutes`` of the ``team`` that carries it out. The same customer does not get it again within
+    ``rest_days``.
     """
 
     id: ActionId
@@ -79,15 +122,27 @@ class Action(Strict):
     cost: float = Field(ge=0)
     cost_share_of_spend: float = Field(0.0, ge=0, lt=1)
     eligible: Condition
+    excluded: Condition | None = None
+    team: Id | None = None
+    minutes: float = Field(0.0, ge=0)
+    rest_days: int = Field(0, ge=0)
     effect: Effect
+    side_effect: SideEffect | None = None
 
     @model_validator(mode="after")
-    def _discount_goes_with_churn(self) -> "Action":
+    def _parts_go_together(self) -> "Action":
         if self.cost_share_of_spend and self.effect.kind == "overdue":
             raise fault_of(
                 Text(
                     "cost_share_of_spend goes with an effect of kind 'churn'; use cost for overdue actions",
                     "cost_share_of_spend 只能与 kind = 'churn' 的效果同用；逾期类行动请用 cost",
+                )
+            )
+        if self.side_effect and self.effect.kind != "overdue":
+            raise fault_of(
+                Text(
+                    "side_effect goes with an effect of kind 'overdue'",
+                    "side_effect 只能与 kind = 'overdue' 的效果同用",
                 )
             )
         return self
@@ -96,27 +151,51 @@ class Action(Strict):
 class Playbook(Strict):
     """The actions, in the file's order; where two are expected to earn the same, the earlier one is recommended.
 
-    ``credit`` says how debtors are answered; None: as the built-in playbook has it.
+    ``credit`` says how debtors are answered, ``alerts`` what is warned of; None: as the built-in playbook has it. ``plan`` is
+    what a plan keeps to, ``teams`` carry it out, and on customers whom ``let_go`` names nothing more is spent.
+    ``experiments``: who stands aside.
     """
 
     actions: tuple[Action, ...]
     credit: CreditPolicy | None = None
+    alerts: AlertPolicy | None = None
+    plan: PlanPolicy = PlanPolicy()
+    teams: tuple[Team, ...] = ()
+    let_go: LetGo | None = None
+    experiments: ExperimentPolicy = ExperimentPolicy()
 
     @property
     def policy(self) -> CreditPolicy:
         """How debtors are answered."""
         return self.credit or built_in_policy()
 
+    @property
+    def warnings(self) -> AlertPolicy:
+        """What is warned of."""
+        return self.alerts or built_in_alerts()
+
     @model_validator(mode="after")
     def _different_ids(self) -> "Playbook":
         if not self.actions:
             raise fault_of(_NO_ACTIONS)
-        ids = [a.id for a in self.actions]
-        if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
-            raise fault_of(
-                Text("each id can be used once; repeated: {ids}", "每个 id 只能使用一次；重复的有：{ids}").format(
-                    ids=", ".join(twice)
+        for ids in ([a.id for a in self.actions], [t.id for t in self.teams]):
+            if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+                raise fault_of(
+                    Text("each id can be used once; repeated: {ids}", "每个 id 只能使用一次；重复的有：{ids}").format(
+                        ids=", ".join(twice)
+                    )
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _known_teams(self) -> "Playbook":
+        known = {team.id for team in self.teams}
+        if unknown := sorted({a.team for a in self.actions if a.team is not None} - known):
+            raise fault_of(
+                Text(
+                    "actions name teams that are not there: {unknown}; there are: {known}. Add [[teams]] entries.",
+                    "行动引用了不存在的团队：{unknown}；现有：{known}。请添加 [[teams]]。",
+                ).format(unknown=", ".join(unknown), known=", ".join(sorted(known)) or "–")
             )
         return self
 
@@ -136,6 +215,14 @@ def built_in_policy() -> CreditPolicy:
     return found
 
 
+@cache
+def built_in_alerts() -> AlertPolicy:
+    """What the built-in playbook warns of."""
+    found = read_playbook(BUILT_IN).alerts
+    assert found is not None
+    return found
+
+
 def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) -> Playbook:
     """Read and check a playbook file; its conditions may use the project's ``own_features``, which are given by name.
 
@@ -146,7 +233,11 @@ def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) ->
     actions = raw if isinstance(raw, list) else []
     try:
         return Playbook.model_validate(
-            {**document, "actions": tuple(actions) if isinstance(raw, list) else raw, **_credit(document)},
+            {
+                **_with_tuples(document),
+                "actions": tuple(actions) if isinstance(raw, list) else raw,
+                **alert_section(document),
+            },
             context={OWN_FEATURES: frozenset(own_features)},
         )
     except ValidationError as error:
@@ -158,12 +249,15 @@ def read_playbook(file: Path | Traversable, own_features: Iterable[str] = ()) ->
     )
 
 
-def _credit(document: dict[str, Any]) -> dict[str, Any]:
-    """The credit policy with its lists as tuples, which is what strict reading takes."""
-    credit = document.get("credit")
-    if not isinstance(credit, dict):
-        return {}
-    return {"credit": {name: tuple(value) if isinstance(value, list) else value for name, value in credit.items()}}
+def _with_tuples(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the lists of its sections as tuples, which is what strict reading takes."""
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: tuple(inner) if isinstance(inner, list) else inner for name, inner in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
+    return {name: tuples(value) for name, value in document.items()}
 
 
 def _read_toml(file: Path | Traversable) -> dict[str, Any]:
@@ -192,8 +286,17 @@ _SECTIONS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     (): tuple(Playbook.model_fields),
     ("actions",): tuple(Action.model_fields),
     ("actions", "effect"): tuple(Effect.model_fields),
+    ("actions", "side_effect"): tuple(SideEffect.model_fields),
+    ("plan",): tuple(PlanPolicy.model_fields),
+    ("plan", "least_shares"): tuple(LeastShare.model_fields),
+    ("teams",): tuple(Team.model_fields),
+    ("let_go",): tuple(LetGo.model_fields),
     ("credit",): tuple(CreditPolicy.model_fields),
+    ("experiments",): tuple(ExperimentPolicy.model_fields),
     ("credit", "dunning"): tuple(DunningStep.model_fields),
+    ("alerts",): tuple(AlertPolicy.model_fields),
+    ("alerts", "thresholds"): tuple(Kinds.model_fields),
+    **{("alerts", "thresholds", kind): tuple(Thresholds.model_fields) for kind in Kinds.model_fields},
 }
 
 _NUMBER = Text("it must be a number, got {got}", "应为数字，得到 {got}")
@@ -244,7 +347,7 @@ def _sentence(error: ErrorDetails, actions: list[Any]) -> Text:
 
 
 def _nearest_literal(got: str, section: tuple[str, ...]) -> Text:
-    return nearest(got, ("churn", "overdue") if section[-1] == "effect" else CHANNELS)
+    return nearest(got, ("churn", "overdue", "spend", "win_back") if section[-1] == "effect" else CHANNELS)
 
 
 def _where(place: tuple[int | str, ...], actions: list[Any]) -> str:

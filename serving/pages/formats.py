@@ -118,6 +118,27 @@ def quality(run: PublishedRun) -> Text | None:
     return Text(" · ".join(t.en for t in known), " · ".join(t.zh for t in known)) if known else None
 
 
+def measured(value: float | None, unit: str, language: Language) -> str:
+    """What a warning measures, with its unit.
+
+    >>> measured(16.0, "days", "en")
+    '16 days'
+    """
+    if value is None:
+        return MISSING
+    match unit:
+        case "share":
+            return percent(value)
+        case "yearly_share":
+            return "<0.1%" if value < 0.001 else percent(value, 1)
+        case "points":
+            return f"{value:+.1f}".replace("-", "−")
+        case "days":
+            return Text("{n} days", "{n} 天").format(n=number(value)).of(language)
+        case _:
+            return number(value)
+
+
 def bar_width(count: int, most: int) -> float:
     """The length of a bar in per cent of the longest; what exists is always visible."""
     return max(1, ceil(1000 * count / most) / 10) if count and most else 0

@@ -9,8 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.ledger.names import BUCKETS
 from features.text import Language, Text
+from serving.alerts.kinds import COLOURS, LEVELS, RULES, trend_of
+from serving.alerts.moves import MOVES, STATUSES, next_moves
 from serving.decisions.payers import PAYERS
 from serving.pages import formats
+from serving.pages.alert_texts import ALERTS
+from serving.pages.plan_texts import PLAN
 from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY, SORTS_OF_VALUE
 from serving.score_schema import BilingualText
 from training.life_cycle import STAGES
@@ -18,6 +22,7 @@ from training.models.rfm import SEGMENTS
 from training.tiers import TIERS
 from training.trajectory.states import STATES
 
+_TEXTS = PAGE | ALERTS | PLAN
 _FOLDER = Path(__file__).parent
 
 
@@ -51,6 +56,16 @@ def _environment() -> Environment:
         "payers": PAYERS,
         "sorts_of_value": SORTS_OF_VALUE,
     }
+    environment.globals |= {
+        "colours": COLOURS,
+        "levels": LEVELS,
+        "kinds": RULES,
+        "statuses": STATUSES,
+        "moves": MOVES,
+        "next_moves": next_moves,
+        "trend_of": trend_of,
+        "measured": formats.measured,
+    }
     environment.globals |= {"sorts": SORTS, "sorts_of_money": SORTS_OF_MONEY, "no_action": NO_ACTION}
     return environment
 
@@ -59,7 +74,7 @@ def render(template: str, language: Language, **values: Any) -> str:
     """The template as HTML. In it, ``say(name, …)`` is a text of the page and ``read(text)`` any bilingual text."""
 
     def say(name: str, **placeholders: Any) -> str:
-        text = PAGE[name]
+        text = _TEXTS[name]
         return (text.format(**placeholders) if placeholders else text).of(language)
 
     def read(text: Text | BilingualText | None) -> str:

@@ -48,6 +48,7 @@ PAGE: dict[str, Text] = {
     "model": Text("Model version {version}", "模型版本 {version}"),
     "no_model": Text("No churn model", "无流失模型"),
     "quality": Text("Measured on past customers it had not seen", "在未见过的历史客户上测得"),
+    "alternatives": Text("What else fits, and what it is expected to earn", "其他适用的行动及其预期利润"),
     "numbers": Text("Key numbers", "关键数字"),
     "tile_customers": Text("Customers", "客户"),
     "tile_customers_note": Text("{abstained} without a score", "其中 {abstained} 位未评分"),

@@ -1,11 +1,12 @@
 """What every answer carries, and who may ask: plain ASGI, since a look-up costs little more than this."""
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.text import Text
-from serving.problems import WRONG_HOST, problem
+from serving.problems import MAX_BODY_BYTES, TOO_LARGE, WRONG_HOST, problem
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -41,7 +42,22 @@ class Guard:
             await send(message)
 
         app = self.app if _host(scope) in self.hosts else problem(Request(scope), WRONG_HOST, _WRONG_HOST)
-        await app(scope, receive, send_with_headers)
+        await app(scope, _bounded(receive), send_with_headers)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The body of a request, refused once it is too large, whether or not its length was told."""
+    read = 0
+
+    async def receive_within() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > MAX_BODY_BYTES:
+            raise HTTPException(TOO_LARGE.status)
+        return message
+
+    return receive_within
 
 
 _WRONG_HOST = Text(

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
 from features.text import LANGUAGES, Text
+from serving.alert_schemas import AlertCase
 from serving.language import COOKIE, is_language, language_of
 from serving.pages import formats
 from serving.pages.render import address, render
@@ -29,6 +30,7 @@ from serving.store import (
     list_customers,
     reading,
 )
+from serving.store.alerts import AlertFilters, list_cases
 from training.life_cycle import STAGES
 from training.tiers import TIERS
 
@@ -67,12 +69,12 @@ def get_list(
     with reading(service.store) as connection:
         run = current_run(connection)
         if run is None:
-            return _page(request, "empty.html", run=None)
+            return whole_page(request, "empty.html", run=None)
         try:
             rows = _rows(connection, run, asked, cursor)
         except ApiError:  # a cursor that is wrong or old: begin again, with the newest scores
             return Response(status_code=303, headers=_begin_again(request, address("/", **asked)))
-    return _page(request, "list.html", run=run, asked=asked, first_page=not cursor, **rows)
+    return whole_page(request, "list.html", run=run, asked=asked, first_page=not cursor, **rows)
 
 
 def _begin_again(request: Request, target: str) -> dict[str, str]:
@@ -102,13 +104,16 @@ def get_customer_page(request: Request, customer_id: str) -> Response:
         run = served_run(connection)
         stored = find_customer(connection, customer_id)
         owing = find_debtor(connection, customer_id)
+        cases = list_cases(connection, AlertFilters(customer_id=customer_id), None, ROWS)
     if stored is None:
         raise not_found(customer_id)
     debtor = CustomerReceivables.model_validate_json(owing) if owing else None
-    return _page(request, "customer.html", run=run, customer=Score.model_validate_json(stored.body), debtor=debtor)
+    alerts = [AlertCase.model_validate_json(body) for body in cases.bodies]
+    customer = Score.model_validate_json(stored.body)
+    return whole_page(request, "customer.html", run=run, customer=customer, debtor=debtor, alerts=alerts)
 
 
-def _page(request: Request, template: str, run: PublishedRun | None, **values: Any) -> Response:
+def whole_page(request: Request, template: str, run: PublishedRun | None, **values: Any) -> Response:
     """A whole page in the reader's language; a language chosen in the address is remembered."""
     language = language_of(request)
     service = service_of(request)

@@ -1,5 +1,16 @@
-"""The store: published runs of scores in one SQLite file, read while the next run is being published."""
+"""The store: published runs of scores and the logs of what was done, in one SQLite file."""
 
+from serving.store.actions import (
+    ConflictError,
+    Entry,
+    Logged,
+    LogPage,
+    list_actions,
+    log_actions,
+    log_outcomes,
+    logged_bodies,
+)
+from serving.store.alert_tables import ALERTS
 from serving.store.database import STORE_FILE, Store, held_connection, open_store, reading
 from serving.store.debts import (
     Debts,
@@ -9,6 +20,9 @@ from serving.store.debts import (
     invoices_of,
     list_invoices,
 )
+from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
+from serving.store.log_tables import ACTIONS, OUTCOMES
+from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
 from serving.store.publishing import NO_ACTION, Run, publish, roll_back
 from serving.store.queries import (
     Filters,
@@ -25,30 +39,52 @@ from serving.store.queries import (
 from serving.store.tables import SORT_COLUMNS
 
 __all__ = [
+    "ACTIONS",
+    "ALERTS",
     "NO_ACTION",
+    "OUTCOMES",
     "SORT_COLUMNS",
     "STORE_FILE",
+    "ConflictError",
     "Debts",
+    "Entry",
     "Filters",
     "InvoiceFilters",
     "InvoicePosition",
+    "LogPage",
+    "Logged",
+    "Measured",
     "Page",
+    "PlanFilters",
     "Position",
     "Run",
     "Sort",
     "Store",
     "Stored",
+    "StoredPlan",
+    "add_evidence",
+    "contact_of",
     "count_customers",
+    "current_evidence",
     "current_run",
     "find_customer",
     "find_customers",
     "find_debtor",
     "held_connection",
+    "held_plan",
     "invoices_of",
+    "list_actions",
+    "list_contacts",
     "list_customers",
     "list_invoices",
+    "log_actions",
+    "log_outcomes",
+    "logged_bodies",
     "open_store",
+    "plan_words",
     "publish",
     "reading",
     "roll_back",
+    "store_plan",
+    "take_back_last",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect
@@ -18,6 +19,7 @@ STORE_FILE = "store.db"
 """The store's name inside a project's workspace."""
 
 _WAL_KEPT_BYTES = 64 * 2**20
+_LEAST_FREE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def storage_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except DBAPIError as fault:
-        raise StorageError(_explain(str(fault.orig)), path=path, fault=fault.orig) from fault
+        said = "full" if "disk I/O error" in str(fault.orig) and _is_full(path) else str(fault.orig)
+        raise StorageError(_explain(said), path=path, fault=fault.orig) from fault
     except OSError as fault:
         raise StorageError(_explain(str(fault)), path=path, fault=fault) from fault
 
@@ -113,6 +116,14 @@ _EXPLANATIONS = {
         "无法使用存储 {path}（{fault}）；未作任何更改。请检查该文件夹是否存在并可写。",
     ),
 }
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the disk has no room for SQLite's own files: it then speaks of an I/O error."""
+    try:
+        return disk_usage(path.parent).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 def _explain(fault: str) -> Text:

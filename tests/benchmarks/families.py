@@ -279,7 +279,7 @@ def realised_profit(frame: pd.DataFrame, probability: Floats, playbook: Playbook
 
 
 def _on_churn(playbook: Playbook) -> Playbook:
-    return Playbook(actions=tuple(action for action in playbook.actions if action.effect.kind == "churn"))
+    return playbook.model_copy(update={"actions": tuple(a for a in playbook.actions if a.effect.kind == "churn")})
 
 
 HEAD = """# What each family of features adds / 各类特征的贡献

@@ -64,7 +64,7 @@ def learnt_silence(facts: Path, seed: int, customers: int, months: int, cut_off:
     for chunk in range(plan.chunks):
         course = what_happened(plan, chunk)
         who = acquired_before(course.customers, day)
-        records = _records(facts, course.customers, plan.first_day, day)
+        records = records_of(facts, course.customers, plan.first_day, day)
         found.append(
             pd.DataFrame(
                 {
@@ -79,8 +79,8 @@ def learnt_silence(facts: Path, seed: int, customers: int, months: int, cut_off:
 def _silence(rng: np.random.Generator, course: Course, records: Records, who: Ints, day: int) -> Floats:
     """The mean of what each draw expects, weighted by how likely it made what was seen of the customer."""
     company, people = course.company, course.customers
-    begin, end = _troubles(rng, company, people, records, day)
-    gap_days, regularity = _rhythms(rng, course, day)
+    begin, end = troubles(rng, company, people, records, day)
+    gap_days, regularity = rhythms(rng, course, day)
     leaving = rng.gamma(
         company.leaving_shape, company.leaving_per_year / 365 / company.leaving_shape, (len(people), DRAWS)
     )
@@ -96,7 +96,7 @@ def _silence(rng: np.random.Generator, course: Course, records: Records, who: In
             time=time,
         )
         rate = leaving_rate(company, this, course.felt)
-        left, here = left_and_here(this, course.purchases, rate, who, day, _words_per_day(company), records.heard[who])
+        left, here = left_and_here(this, course.purchases, rate, who, day, words_per_day(company), records.heard[who])
         ahead = outlook(company, this, course.purchases, course.complaints, course.felt, day, who)
         seen = np.maximum(left + here, 1e-300)
         silence[draw] = (left + here * ahead.silence(ahead.stays())) / seen
@@ -106,13 +106,13 @@ def _silence(rng: np.random.Generator, course: Course, records: Records, who: In
     return np.asarray((weight * silence).sum(axis=0) / weight.sum(axis=0))
 
 
-def _words_per_day(company: Company) -> float:
+def words_per_day(company: Company) -> float:
     """How often a customer gets in touch itself as long as it is there."""
     surveys = 365 / company.survey_every_days * company.survey_answer_share
     return (company.inquiries_per_year + company.requests_per_year + surveys) / 365
 
 
-def _records(facts: Path, people: Customers, first_day: date, day: int) -> Records:
+def records_of(facts: Path, people: Customers, first_day: date, day: int) -> Records:
     position = pd.Series(people.every, index=customer_ids(people, people.every).to_numpy(zero_copy_only=False))
     begin = pd.Timestamp(first_day)
 
@@ -137,7 +137,7 @@ def _records(facts: Path, people: Customers, first_day: date, day: int) -> Recor
     )
 
 
-def _rhythms(rng: np.random.Generator, course: Course, day: int) -> tuple[Floats, Ints]:
+def rhythms(rng: np.random.Generator, course: Course, day: int) -> tuple[Floats, Ints]:
     """Gaps and regularities as each customer's might be, by its gaps on record, shape (customers, DRAWS)."""
     company, people, orders = course.company, course.customers, course.purchases.orders
     seen = (orders.line == 0) & (orders.amount > 0) & (orders.day >= company.lead_in_days) & (orders.day < day)
@@ -154,7 +154,7 @@ def _rhythms(rng: np.random.Generator, course: Course, day: int) -> tuple[Floats
     return gap_days[drawn], regularity[drawn]
 
 
-def _troubles(
+def troubles(
     rng: np.random.Generator, company: Company, people: Customers, records: Records, day: int
 ) -> tuple[Floats, Floats]:
     """Beginnings and ends of trouble as each customer's might be, by its payments, shape (customers, DRAWS)."""

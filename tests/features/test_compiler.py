@@ -266,6 +266,17 @@ def test_wanted_customers_are_picked_before_all_else_unless_they_stand_among_the
         assert plan.selects[0].endswith(f"WHERE {wanted}")
 
 
+def test_a_relation_that_is_made_already_is_read_and_not_made_again_nor_what_only_it_uses() -> None:
+    open_balance, given = [BY_NAME["open_balance"]], {name: EVERYTHING[name] for name in ("invoices", "payments")}
+    whole = compile_features(open_balance, given, AS_OF, UTC)
+    plan = compile_features(open_balance, given, AS_OF, UTC, made={"ledger": "kept"})
+    assert set(steps_of(whole)) == {"paid_invoices", "instalments", "ledger"}
+    assert steps_of(plan) == {"ledger": "SELECT * FROM kept"}
+    assert plan.selects == whole.selects
+    few = compile_features(open_balance, given, AS_OF, UTC, customers=True, made={"ledger": "kept"})
+    assert steps_of(few)["ledger"].endswith("FROM kept WHERE customer_id IN (SELECT customer_id FROM wanted_customers)")
+
+
 def test_no_step_takes_the_name_of_a_table_or_of_the_wanted_customers() -> None:
     of_relations = tuple(f for f in FEATURES if f.source != "peers")
     plan = compile_features(of_relations, EVERYTHING, AS_OF, UTC, customers=True)

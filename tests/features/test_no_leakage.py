@@ -203,10 +203,6 @@ LEAKS: dict[str, tuple[str, tuple[Change, ...]]] = {
         "bills",
         (("ledger", "greatest(p.known_from, p.paid_from)", "p.known_from"), ("bills", "part_from < {as_of}", "TRUE")),
     ),
-    "the last of several payments": (
-        "bills",
-        (("ledger", "p.payments > 1", "FALSE"),),
-    ),
     "contacts to come": ("contacts", (("contacts", "known_from < {as_of}", "TRUE"),)),
     "a contact that is not known yet": (
         "contacts",
@@ -279,6 +275,26 @@ def test_the_check_finds_what_leaks(monkeypatch: pytest.MonkeyPatch, leak: str) 
         monkeypatch.setitem(RELATIONS, relation.name, relation)
     features = tuple(f for f in FEATURES if f.source == source)
     assert finds(features, *(TABLES_OF.get(source) or (RELATIONS[source].table,)))
+
+
+def paid_twice(*paid: timedelta) -> Company:
+    """An invoice of 100 that is paid in full on each of the days, counted from the cut-off."""
+    invoice = {"customer_id": "a", "issued_at": AS_OF - timedelta(90), "due_at": AS_OF - timedelta(60), "amount": 100.0}
+    invoice |= {"invoice_id": "i0", "disputed": None, "settled_at": None, "known_at": None}
+    payment = {"customer_id": "a", "amount": 100.0, "invoice_id": "i0", "known_at": None}
+    return {"invoices": [invoice], "payments": [{**payment, "paid_at": AS_OF + day} for day in paid]}
+
+
+def test_an_invoice_is_settled_by_the_payment_that_completes_it_and_not_by_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A random search finds a second payment of a settled invoice too rarely to be relied on.
+    once, again = paid_twice(timedelta(-30)), paid_twice(timedelta(-30), timedelta(30))
+    bills = tuple(f for f in FEATURES if f.source == "bills")
+    assert not differences(once, again, bills, WITH_A_LATER_ONE)
+    for relation in leaky((("ledger", "p.payments > 1", "FALSE"),)).values():
+        monkeypatch.setitem(RELATIONS, relation.name, relation)
+    assert differences(once, again, bills, WITH_A_LATER_ONE)
 
 
 DISPUTES = Feature(

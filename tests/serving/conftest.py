@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 
 from features.text import Text
+from serving.alerts.cases import raise_alerts
 from serving.receivable_schemas import CustomerReceivables
 from serving.score_schema import SCORES_SCHEMA
 from serving.store import STORE_FILE, Debts, Run, Store, open_store, publish
+from tests.serving.alerts.cases import POLICY, findings
 
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
 PUBLISHED_AT = datetime(2026, 3, 31, 2, 30, tzinfo=UTC)
@@ -40,6 +42,9 @@ ABSTAINED: dict[str, Any] = dict.fromkeys(
         "assumption",
     )
 ) | {
+    "accompanying_action": None,
+    "accompanying_action_name": None,
+    "alternatives": [],
     "reasons": [],
     "why": {"en": "Only one purchase is known.", "zh": "只有一次购买记录。"},
     "abstained_because": {"en": "Only one purchase is known.", "zh": "只有一次购买记录。"},
@@ -145,6 +150,9 @@ def score(customer_id: str, **changes: Any) -> dict[str, Any]:
         "expected_profit_low": -5.0,
         "expected_profit_high": 90.0,
         "assumption": {"en": "Assumes 10 of 100 are kept.", "zh": "假设每 100 位留住 10 位。"},
+        "accompanying_action": None,
+        "accompanying_action_name": None,
+        "alternatives": [],
         "reasons": [
             {
                 "feature": "days_since_last_order",
@@ -304,6 +312,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("project")
     filled = open_store(write_project(folder))
     publish(filled, run(), table(COMPANY), Debts(DEBTORS, INVOICES))
+    raise_alerts(
+        filled, findings(0, {("C-1", "open_complaint"): 3, ("C-1", "churn_risk"): 1, ("C-2", "churn_risk"): 2}), POLICY
+    )
     filled.close()
     with serving(folder) as address:
         yield address

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -12,12 +12,24 @@ OPERATIONS = (
     ("GET", "/v1/customers/{customer_id}"),
     ("GET", "/v1/customers"),
     ("GET", "/v1/customers/{customer_id}/receivables"),
+    ("GET", "/v1/customers/{customer_id}/recommendations"),
+    ("GET", "/v1/plan"),
     ("POST", "/v1/customers:lookup"),
     ("GET", "/v1/invoices"),
+    ("GET", "/v1/alerts"),
+    ("GET", "/v1/alerts/{alert_id}"),
+    ("POST", "/v1/alerts/{alert_id}/events"),
     ("GET", "/v1/runs/current"),
+    ("POST", "/v1/actions"),
+    ("GET", "/v1/actions"),
+    ("POST", "/v1/outcomes"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 )
+
+
+LONGEST_QUERY = 4_000
+"""Characters; each may take a dozen bytes in an address."""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +56,8 @@ def test_no_request_breaks_the_server_or_its_description(
     @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def try_one(case: Any) -> None:
+        # A longer address is refused by the server's parser of HTTP, before it reaches anything that is described.
+        assume(len(str(case.as_transport_kwargs()["params"])) < LONGEST_QUERY)
         # That a cursor was given out by the service is more than a schema can say.
         asks_more = [positive_data_acceptance] if "cursor" in (case.query or {}) else []
         case.call_and_validate(excluded_checks=asks_more)

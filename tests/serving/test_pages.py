@@ -17,6 +17,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from features.text import Text
 from serving.pages import formats, texts
+from serving.pages.alert_texts import ALERTS
+from serving.pages.plan_texts import PLAN
 from serving.store import open_store, publish
 from tests.serving.conftest import AS_OF, ODD_ID, run, score, serving, table, write_project
 from training.models.rfm import SEGMENTS
@@ -207,7 +209,8 @@ def test_the_templates_use_every_text_and_no_other() -> None:
     templates = "".join(path.read_text() for path in (PAGES / "templates").glob("*.html"))
     used = set(re.findall(r'say\([\'"](\w+)[\'"]', templates)) | {"raises", "lowers"}
     by_formats = {"today", "days_old_one", "days_old", "years_old"}
-    assert used | by_formats == set(texts.PAGE)
+    assert used | by_formats == set(texts.PAGE) | set(ALERTS) | set(PLAN)
+    assert len(used | by_formats) == len(texts.PAGE) + len(ALERTS) + len(PLAN)
 
 
 def test_vendored_files_are_the_ones_that_were_published() -> None:

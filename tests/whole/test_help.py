@@ -20,13 +20,20 @@ COMMANDS = (
     "value",
     "segments",
     "receivables",
+    "plan",
     "explain",
     "serve",
     "demo",
     "simulate",
+    "alerts",
     "models",
+    "experiment",
 )
-OF_MODELS = ("list", "show", "compare", "promote", "rollback", "ledger")
+GROUPS = {
+    "alerts": ("raise", "list", "show", "act"),
+    "models": ("list", "show", "compare", "promote", "rollback", "ledger"),
+    "experiment": ("assign", "report", "export", "learn"),
+}
 
 
 def test_the_overview_lists_exactly_the_commands() -> None:
@@ -43,14 +50,14 @@ def test_help_has_an_example_in_both_languages(name: str) -> None:
     assert f"示例：retinue {name}" in chinese
 
 
-@pytest.mark.parametrize("name", OF_MODELS)
-def test_help_of_each_command_of_models_has_an_example_in_both_languages(name: str) -> None:
-    overview = retinue("models", "--help").stdout
-    english, chinese = (retinue("models", name, "--help", language=language).stdout for language in ("en", "zh"))
+@pytest.mark.parametrize(("group", "name"), [(group, name) for group, names in GROUPS.items() for name in names])
+def test_help_of_each_command_of_a_group_has_an_example_in_both_languages(group: str, name: str) -> None:
+    overview = retinue(group, "--help").stdout
+    english, chinese = (retinue(group, name, "--help", language=language).stdout for language in ("en", "zh"))
 
-    assert tuple(re.findall(r"│ ([a-z]+)  ", overview)) == OF_MODELS
-    assert f"Example: retinue models {name}" in english
-    assert f"示例：retinue models {name}" in chinese
+    assert tuple(re.findall(r"│ ([a-z]+)  ", overview)) == GROUPS[group]
+    assert f"Example: retinue {group} {name}" in english
+    assert f"示例：retinue {group} {name}" in chinese
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "serve", "help"])

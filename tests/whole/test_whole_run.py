@@ -87,6 +87,54 @@ def test_the_api_answers_every_customer_exactly_as_the_file_has_it(company: Path
             assert list(answer.json()) == SCORES_SCHEMA.names
 
 
+def test_a_plan_is_made_of_the_scores_served_and_the_same_when_it_is_made_again(
+    company: Path, server: str, tmp_path: Path
+) -> None:
+    asked = (
+        "plan",
+        "--project",
+        company,
+        "--scores",
+        company / "scores" / "scores.parquet",
+        "--out",
+        tmp_path / "plan",
+    )
+    assert httpx.get(f"{server}/v1/plan").status_code == 404
+    ended = retinue(*asked)
+    assert ended.returncode == 0, ended.stderr
+    assert "hour of sales" in ended.stdout
+
+    pages = [tmp_path / "plan" / f"plan.{language}.html" for language in ("en", "zh")]
+    assert all("data:image/png;base64," in page.read_text(encoding="utf-8") for page in pages)
+    assert all("Stefan Maurer" in page.read_text(encoding="utf-8") for page in pages)
+    items = pq.read_table(tmp_path / "plan" / "plan.parquet").to_pylist()
+    held = pq.read_table(tmp_path / "plan" / "portfolios.parquet").to_pylist()
+    assert sum(row["customers"] for row in held) == len(rows(company))
+    assert sum(row["contacts_planned"] for row in held) == len(items)
+    assert all(row["development_low"] < row["development"] < row["development_high"] for row in held)
+    lines = (tmp_path / "plan" / "contacts.zh.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith("序号,客户经理,客户编号")
+    assert len(lines) == len(items) + 1
+    first = httpx.get(f"{server}/v1/plan", params={"limit": 200}).json()
+    assert first["contacts"] == items[:200]
+    assert [row["place"] for row in items] == list(range(1, len(items) + 1))
+    profits = [row["expected_profit"] for row in items]
+    assert profits == sorted(profits, reverse=True)
+    assert sum(row["minutes"] for row in items if row["team"] == "sales" and not row["accompanying_action"]) <= 40 * 60
+
+    assert retinue(*asked, language="zh").returncode == 0
+    again = httpx.get(f"{server}/v1/plan", params={"limit": 200}).json()
+    assert (again["plan"]["plan_id"], again["contacts"]) == (first["plan"]["plan_id"], items[:200])
+
+    tight = retinue(*asked, "--budget", "100")
+    assert tight.returncode == 0, tight.stderr
+    assert sum(row["action_cost"] for row in pq.read_table(tmp_path / "plan" / "plan.parquet").to_pylist()) <= 100.0001
+
+    missing = retinue("plan", "--project", company, "--scores", tmp_path / "nothing.parquet")
+    assert missing.returncode == 2
+    assert "retinue score" in missing.stderr
+
+
 def test_a_batch_look_up_and_the_list_give_the_same_rows(company: Path, server: str) -> None:
     expected = {row["customer_id"]: row for row in rows(company)}
     with httpx.Client(base_url=server) as client:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from features.capabilities import missing
 from features.catalogue.payment import SETTLED
-from features.catalogue.relations.invoices import INSTALMENTS, PAID_INVOICES
+from features.catalogue.relations.invoices import INSTALMENTS, LEDGER_WITH_IDS, PAID_INVOICES
 from features.errors import ProjectError
 from features.ledger.kinds import kinds_in
 from features.sources import Facts
@@ -31,31 +31,23 @@ _NO_PAYMENTS = """no_payments AS (
   SELECT NULL::VARCHAR AS invoice_id, NULL::TIMESTAMP AS known_at, NULL::TIMESTAMP AS paid_at, NULL::DATE AS paid_day,
          0::DOUBLE AS amount WHERE FALSE)"""
 
-# Money settles an invoice as the catalogue's ledger has it: once what was paid comes to the amount, half a cent is
-# rounding; of a settlement that is recorded and one by payments, the one known first counts.
-_BILLS = """
-SELECT invoice_id, customer_id, known_from, known_day, issued_day, due_day, amount, disputed,
-       CASE WHEN paid_from < settled_at THEN paid_from ELSE coalesce(settled_at, paid_from) END AS settled_from,
-       CASE WHEN paid_from < settled_at OR settled_at IS NULL THEN paid_day ELSE settled_day END AS settled_day
-FROM (
-  SELECT i.invoice_id, i.customer_id, greatest(i.known_at, i.issued_at) AS known_from,
-         greatest(i.known_day, i.issued_day) AS known_day, i.issued_day, i.due_day, i.amount, i.disputed, i.settled_day,
-         CASE WHEN i.settled_at < {end} THEN i.settled_at END AS settled_at,
-         CASE WHEN p.payments > 1 THEN c.paid_from
-              WHEN p.paid_minor >= round(1E4 * i.amount) - 50 THEN p.paid_from END AS paid_from,
-         CASE WHEN p.payments > 1 THEN c.paid_day ELSE p.paid_day END AS paid_day
-  FROM {invoices} i
-  LEFT JOIN paid_invoices p ON p.invoice_id = i.invoice_id
-  LEFT JOIN (
-    SELECT invoice_id, min(paid_from) AS paid_from, min(settled_day) AS paid_day
-    FROM instalments WHERE completes GROUP BY invoice_id
-  ) AS c ON c.invoice_id = i.invoice_id
-  WHERE i.amount > 0.005E0 AND greatest(i.known_at, i.issued_at) < {end} AND {drawn}
-) AS paid"""
+LEDGER = "late_payment_ledger"
+"""The catalogue's relation of that name with the invoices' ids; of all customers, or of those that are drawn."""
 
-_RECEIPTS = f"""
+# Money settles an invoice as the catalogue's ledger has it.
+_BILLS = f"""
+SELECT invoice_id, customer_id, known_from, known_day, issued_day, due_day, amount_minor / 1E4 AS amount, disputed,
+       settled_from, settled_day
+FROM {LEDGER} WHERE issued_day IS NOT NULL"""
+
+_RECEIPTS = """
 SELECT invoice_id, greatest(known_at, paid_at) AS received_from, paid_day AS received_day, amount
-FROM {{payments}} WHERE invoice_id IN (SELECT invoice_id FROM {BILLS}) AND greatest(known_at, paid_at) < {{end}}"""
+FROM {payments} WHERE greatest(known_at, paid_at) < {end}"""
+
+_IDS_OF_OPEN = "SELECT * REPLACE (CASE WHEN settled_from IS NULL THEN invoice_id END AS invoice_id) FROM ({ledger})"
+"""Of a company with many millions of invoices the ids of those that are settled would be most of the table."""
+
+_OF_BILLS = f" AND invoice_id IN (SELECT invoice_id FROM {BILLS})"
 
 _SETTLEMENTS = f"""
 SELECT invoice_id, settled_from AS received_from, settled_day AS received_day, amount
@@ -67,7 +59,8 @@ def bills(facts: Facts, known_before: datetime, share: float = 1.0, is_read_once
     """The tables `BILLS` and `RECEIPTS` in the facts' connection, of all that was known before an instant.
 
     ``share`` of the customers are drawn by the hash of their ids: always the same ones, with the whole history of each.
-    ``is_read_once``: money is not copied, but read from the payments where it is asked for.
+    ``is_read_once``: only what is open is asked for, and once: settled invoices stand there without their ids, and money
+    is not copied, but read from the payments where it is asked for, also what is on no bill.
 
     Raises ProjectError: the project's tables do not tell which invoices are paid.
     """
@@ -75,15 +68,20 @@ def bills(facts: Facts, known_before: datetime, share: float = 1.0, is_read_once
         raise ProjectError(_LACKING, tables=", ".join(sorted(facts.columns)), lacking=lacking or SETTLED)
     drawn = "TRUE" if share >= 1 else f"hash(customer_id) / 18446744073709551616.0 < {share}"
     made = _by_reference if _names_invoices(facts) else _oldest_first
+    kinds = made(facts, utc_literal(known_before), drawn, is_read_once)
     try:
-        for table, select in made(facts, utc_literal(known_before), drawn).items():
-            is_view = is_read_once and made is _by_reference and table == RECEIPTS
-            facts.connection.execute(f"CREATE TEMP {'VIEW' if is_view else 'TABLE'} {table} AS {select}")
+        for table, (kind, select) in kinds.items():
+            facts.connection.execute(f"CREATE TEMP {kind} {table} AS {select}")
         yield
     finally:
-        views = facts.connection.execute(f"SELECT 1 FROM duckdb_views() WHERE view_name = '{RECEIPTS}'").fetchall()
-        facts.connection.execute(f"DROP {'VIEW' if views else 'TABLE'} IF EXISTS temp.{RECEIPTS}")
-        facts.connection.execute(f"DROP TABLE IF EXISTS temp.{BILLS}")
+        for table, (kind, _) in reversed(kinds.items()):
+            facts.connection.execute(f"DROP {kind} IF EXISTS temp.{table}")
+
+
+def made_relations(facts: Facts) -> dict[str, str]:
+    """Relations of the catalogue that stand in tables while `bills` does, for `features.snapshot`."""
+    tables = facts.connection.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{LEDGER}'").fetchall()
+    return {LEDGER_WITH_IDS.name: LEDGER} if tables else {}
 
 
 def tells_settlement(facts: Facts) -> bool:
@@ -100,24 +98,31 @@ def _names_invoices(facts: Facts) -> bool:
     return facts.connection.execute("SELECT 1 FROM payments WHERE invoice_id IS NOT NULL LIMIT 1").fetchall() != []
 
 
-def _by_reference(facts: Facts, end: str, drawn: str) -> dict[str, str]:
-    """SELECTs of the tables, in the order in which they are to be made."""
+def _by_reference(facts: Facts, end: str, drawn: str, is_read_once: bool) -> dict[str, tuple[str, str]]:
+    """The tables and views in the order in which they are to be made: of what kind, and the SELECT."""
     has_payments = "payments" in facts.columns and "invoice_id" in facts.columns["payments"]
     payments = "payments" if has_payments else "no_payments"
-    values = {"payments": payments, "invoices": "invoices", "end": end, "drawn": drawn}
+    values = {"payments": payments, "invoices": f"(SELECT * FROM invoices WHERE {drawn})", "end": end}
     parts = [
         *([] if has_payments else [_NO_PAYMENTS]),
-        f"paid_invoices AS ({PAID_INVOICES.sql.format(**values)})",
-        f"instalments AS ({INSTALMENTS.sql.format(**values)})",
+        *(f"{one.name} AS ({one.sql.format(**values)})" for one in (PAID_INVOICES, INSTALMENTS)),
     ]
-    receipts = _RECEIPTS if has_payments else _SETTLEMENTS
-    return {BILLS: f"WITH {', '.join(parts)} {_BILLS.format(**values)}", RECEIPTS: receipts.format(**values)}
+    ledger = f"WITH {', '.join(parts)} {LEDGER_WITH_IDS.sql.format(**values)}"
+    receipts = (_RECEIPTS if is_read_once else _RECEIPTS + _OF_BILLS) if has_payments else _SETTLEMENTS
+    return {
+        LEDGER: ("TABLE", _IDS_OF_OPEN.format(ledger=ledger) if is_read_once else ledger),
+        BILLS: ("VIEW", _BILLS),
+        RECEIPTS: ("VIEW" if is_read_once else "TABLE", receipts.format(**values)),
+    }
 
 
-def _oldest_first(facts: Facts, end: str, drawn: str) -> dict[str, str]:
+def _oldest_first(facts: Facts, end: str, drawn: str, _: bool) -> dict[str, tuple[str, str]]:
     """The same where no payment names an invoice."""
     kinds = kinds_in(facts.connection) if "kind" in facts.columns["payments"] else {}
-    return {RECEIPTS: receipts_sql(end, drawn, kinds), BILLS: bills_sql(end, drawn, RECEIPTS)}
+    return {
+        RECEIPTS: ("TABLE", receipts_sql(end, drawn, kinds)),
+        BILLS: ("TABLE", bills_sql(end, drawn, RECEIPTS)),
+    }
 
 
 _LACKING = Text(

@@ -20,7 +20,6 @@ from training.late_payment.instants import day_of
 from training.late_payment.rows import customer_features, new_rows, open_rows, with_known_habits
 from training.late_payment.words import said
 
-ROWS_AT_ONCE = 50_000
 HISTORY, LOOK_ALIKES = "history", "look_alikes"
 """What an invoice's probabilities rest on: its customer's own payments, or invoices like it of others."""
 
@@ -59,12 +58,7 @@ class LatePayment:
     def curves(self, rows: pd.DataFrame) -> PaymentCurves:
         """When each row is paid; ``rows`` as `rows.open_rows` gives them."""
         rows = with_known_habits(rows, self.usual_days, self.spread_days)
-        parts = [
-            cumulative_hazard(self.model, rows.iloc[begin : begin + ROWS_AT_ONCE])
-            for begin in range(0, len(rows), ROWS_AT_ONCE)
-        ]
-        hazard = np.concatenate([np.zeros((0, len(EDGES))), *parts])
-        return PaymentCurves(rows["entry"].to_numpy(dtype=np.float64), hazard)
+        return PaymentCurves(rows["entry"].to_numpy(dtype=np.float64), cumulative_hazard(self.model, rows))
 
     def invoices(self, facts: Facts, as_of: datetime) -> pd.DataFrame:
         """What is said of each invoice that is open before ``as_of``, by customer and due day; see `scored`.

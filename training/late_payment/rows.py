@@ -15,7 +15,7 @@ from features.catalogue import Feature
 from features.own_features import all_features
 from features.snapshot import snapshot
 from features.sources import Facts
-from training.late_payment.bills import BILLS, RECEIPTS
+from training.late_payment.bills import BILLS, RECEIPTS, made_relations
 from training.late_payment.grid import Outcomes
 from training.late_payment.instants import day_of, utc_literal
 
@@ -259,7 +259,8 @@ def _with_customers(
     unread = {f.name: np.nan for f in features if f not in read}
     if not read:
         return rows.assign(**unread)
-    made = snapshot(facts, cutoffs, customers=_wanted(facts, rows), features=read).to_pandas()
+    wanted, relations = _wanted(facts, rows), made_relations(facts)
+    made = snapshot(facts, cutoffs, customers=wanted, features=read, made=relations).to_pandas()
     number = pd.Series(range(len(cutoffs)), index=pd.to_datetime(list(cutoffs), utc=True))
     made = made.assign(number=made["as_of"].map(number)).drop(columns="as_of")
     return rows.merge(made, on=["customer_id", "number"], how="left").assign(**unread)

@@ -3,7 +3,7 @@
 from features.catalogue.relations.relation import Relation, flag, windows
 
 # Kinds that begin with the customer; calls and visits mostly begin with the company, and go on after a customer has left.
-_BY_CUSTOMER = "('inquiry', 'enquiry', 'request', 'complaint', 'complaints', 'survey', '咨询', '询价', '请求', '需求', '投诉', '调查')"
+BY_CUSTOMER = "('inquiry', 'enquiry', 'request', 'complaint', 'complaints', 'survey', '咨询', '询价', '请求', '需求', '投诉', '调查')"
 
 CONVERSATIONS = Relation(
     "conversations",
@@ -12,7 +12,7 @@ CONVERSATIONS = Relation(
     f"""
 SELECT *, {flag("kind IN ('complaint', 'complaints', '投诉')")} AS is_complaint,
        {flag("kind IN ('inquiry', 'enquiry', '咨询', '询价')")} AS is_inquiry, {flag("kind IN ('visit', '拜访')")} AS is_visit,
-       {flag(f"kind IN {_BY_CUSTOMER}")} AS is_by_customer
+       {flag(f"kind IN {BY_CUSTOMER}")} AS is_by_customer
 FROM (
   SELECT customer_id, greatest(known_at, "at") AS known_from, "at" AS contacted_at, at_day, lower(kind) AS kind, score,
          severity, closed_at, date_diff('day', at_day, closed_day) AS closing_days

@@ -1,5 +1,7 @@
 """Invoices as they were known: what was settled, how late, and what is still open."""
 
+from dataclasses import replace
+
 from features.catalogue.relations.relation import Relation, flag, windows
 
 PAID_INVOICES = Relation(
@@ -39,16 +41,12 @@ WINDOW upto AS (PARTITION BY invoice_id ORDER BY paid_from, paid_day, part_minor
 # payments each has a row of its own, with the invoice's due day, so that sums of open amounts come out right, and
 # without a day of issue, so that counts pass it over. A settlement recorded on the invoice and one by payments: the one
 # known first counts.
-LEDGER = Relation(
-    "ledger",
-    "invoices",
-    "once",
-    """
-SELECT customer_id, known_from, amount_minor, issued_day, due_day, disputed, part_minor, part_from,
+_LEDGER = """
+SELECT {ids}customer_id, known_from, amount_minor, issued_day, due_day, disputed, part_minor, part_from,
        CASE WHEN paid_from < settled_at THEN paid_from ELSE coalesce(settled_at, paid_from) END AS settled_from,
        CASE WHEN paid_from < settled_at OR settled_at IS NULL THEN paid_day ELSE settled_day END AS settled_day
 FROM (
-  SELECT i.customer_id, greatest(i.known_at, i.issued_at) AS known_from, round(1E4 * i.amount) AS amount_minor,
+  SELECT {own_ids}i.customer_id, greatest(i.known_at, i.issued_at) AS known_from, round(1E4 * i.amount) AS amount_minor,
          i.issued_day, i.due_day, i.disputed, i.settled_day,
          CASE WHEN i.settled_at < {end} THEN i.settled_at END AS settled_at,
          CASE WHEN p.payments > 1 THEN c.paid_from
@@ -64,17 +62,37 @@ FROM (
   ) AS c ON c.invoice_id = i.invoice_id
   WHERE i.amount > 0.005E0 AND greatest(i.known_at, i.issued_at) < {end}
   UNION ALL
-  SELECT p.customer_id, greatest(p.known_from, p.paid_from), 0, NULL, p.due_day, NULL, NULL,
+  SELECT {no_ids}p.customer_id, greatest(p.known_from, p.paid_from), 0, NULL, p.due_day, NULL, NULL,
          CASE WHEN p.settled_at < {end} THEN p.settled_at END, c.paid_from, NULL, p.part_minor, p.paid_from
   FROM instalments p
   LEFT JOIN (
     SELECT invoice_id, min(paid_from) AS paid_from FROM instalments WHERE completes GROUP BY invoice_id
   ) AS c ON c.invoice_id = p.invoice_id
   WHERE NOT p.completes AND p.amount_minor > 50 AND p.known_from < {end}
-) AS paid""",
+) AS paid"""
+
+
+def _ledger(ids: str, own_ids: str, no_ids: str) -> str:
+    """The ledger's SQL with further columns: as they are called, of an invoice, and of a payment."""
+    return _LEDGER.replace("{ids}", ids).replace("{own_ids}", own_ids).replace("{no_ids}", no_ids)
+
+
+LEDGER = Relation(
+    "ledger",
+    "invoices",
+    "once",
+    _ledger("", "", ""),
     uses=("paid_invoices", "instalments"),
     optional=("payments",),
 )
+
+LEDGER_WITH_IDS = replace(
+    LEDGER,
+    sql=_ledger(
+        "invoice_id, known_day, ", "i.invoice_id, greatest(i.known_day, i.issued_day) AS known_day, ", "NULL, NULL, "
+    ),
+)
+"""The same with the id of each invoice and the day on which it became known; in the rows of payments both are NULL."""
 
 BILLS = Relation(
     "bills",

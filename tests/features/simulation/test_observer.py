@@ -17,7 +17,7 @@ from features.simulation.observer import still_here_probability
 from features.simulation.plan import planned
 from features.simulation.purchases import Purchases
 from features.simulation.rhythm import OwnTime, WorkingTime
-from features.simulation.simulate import _course, _Past, _silence
+from features.simulation.simulate import _Past, _silence, course_if_all_stay
 from features.simulation.truth import Silence, outlook, true_silence
 from tests.features.simulation.people import COMPANY, complaints, orders, plain_customers
 
@@ -148,7 +148,7 @@ def _losing_past() -> tuple[_Past, np.ndarray]:
     company = Company(with_campaigns=True, leaving_per_year=0.6)
     plan = planned(3, 300, date(2025, 1, 1), date(2026, 1, 1), company, ())
     rng, campaign_rng, credit_rng = plan.generators(0)
-    course = _course(rng, credit_rng, plan, 0)
+    course = course_if_all_stay(rng, credit_rng, plan, 0)
     treatments, rate = run_campaigns(campaign_rng, course)
     return _Past(course, treatments, leaving_days(course.threshold, rate)), rate
 

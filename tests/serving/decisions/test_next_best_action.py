@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.text import Text
+from serving.decisions.expected_profit import Belief, written_beliefs
 from serving.decisions.next_best_action import recommend
+from serving.decisions.plan_policy import LetGo
 from serving.decisions.playbook import Action, Effect, Playbook
 
 SOURCE = Text("Assumption of the playbook, not measured here.", "行动手册的假设，未在此实测。")
@@ -229,11 +231,115 @@ def test_one_answer_does_not_depend_on_the_other_customers() -> None:
         assert str(only(alone)) == str(only(everybody.iloc[[i]]))
 
 
+def test_a_call_and_a_reminder_go_together_and_the_one_that_earns_more_comes_first() -> None:
+    advice = advise(churn_probability=[0.5, 0.5], value_at_stake=[1000.0, 1000.0], overdue_balance=[5000.0, 100.0])
+    assert advice["recommended_action"].tolist() == ["reminder", "call"]  # 248 and 3 beside 35
+    assert advice["accompanying_action"].tolist() == ["call", "reminder"]
+    assert advice["expected_profit"].tolist() == [pytest.approx(283), pytest.approx(38)]
+    assert advice["expected_profit_low"].tolist() == [pytest.approx(58), pytest.approx(9)]  # 48 + 10, −1 + 10
+    assert advice["action_cost"].tolist() == [17.0, 17.0]
+    assert advice["assumption"][0]["en"].count("Assumes that") == 2
+    assert " Together with it: " in advice["assumption"][0]["en"]
+    assert "同时：" in advice["assumption"][0]["zh"]
+
+
+def collection(side: float) -> Action:
+    firm = action("collection", (0.1, 0.2, 0.3), 10, "overdue_balance > 0", kind="overdue").model_dump()
+    beside = {"kind": "churn", "low": side, "mean": side, "high": side, "source": SOURCE}
+    return Action.model_validate({**firm, "side_effect": beside})
+
+
+def test_a_collection_that_drives_away_is_not_sent_to_whom_that_costs_more() -> None:
+    firm = Playbook(actions=(collection(-0.5),))
+    advice = advise(firm, churn_probability=[0.2, 0.2], value_at_stake=[1000.0, 5000.0], overdue_balance=[1000.0] * 2)
+    assert advice["recommended_action"].tolist() == ["collection", "no_action"]  # 200 − 10 − 0.2 × 0.5 × 1000 or 5000
+    assert advice["expected_profit"].tolist() == [pytest.approx(90), 0.0]
+    assert "changes the probability of leaving by +50 % of itself" in advice["assumption"][0]["en"]
+
+
+def test_a_side_effect_counts_for_nothing_where_the_risk_is_not_known() -> None:
+    advice = only(advise(Playbook(actions=(collection(-0.5),)), churn_probability=[None], overdue_balance=[1000.0]))
+    assert (advice["recommended_action"], advice["expected_profit"]) == ("collection", pytest.approx(190))
+
+
+def test_two_actions_work_on_what_the_other_leaves() -> None:
+    both = Playbook(actions=(action("call", (0.1, 0.5, 0.6), 0), collection(0.5)))
+    advice = only(advise(both, churn_probability=[0.8], value_at_stake=[1000.0], overdue_balance=[1.0]))
+    # 0.8 × (1 − 0.5 × 0.5) × 1000 + 0.2 × 1 − 10
+    assert advice["expected_profit"] == pytest.approx(590.2)
+    assert (advice["recommended_action"], advice["accompanying_action"]) == ("call", "collection")
+
+
+def test_more_spend_is_only_earned_with_who_stays() -> None:
+    cross_sell = Playbook(actions=(action("offer", (0.05, 0.1, 0.2), 5, kind="spend"),))
+    advice = only(advise(cross_sell, churn_probability=[0.4], value_at_stake=[1000.0]))
+    assert advice["expected_profit"] == pytest.approx(55)  # 0.6 × 0.1 × 1000 − 5
+    assert (advice["expected_profit_low"], advice["expected_profit_high"]) == (pytest.approx(25), pytest.approx(115))
+    assert advice["assumption"]["en"].startswith("Assumes that “offer (en)” makes who stays buy 10 % (5–20 %) more")
+
+
+def test_a_lost_customer_is_called_where_what_it_would_bring_is_worth_it() -> None:
+    win_back = action("return_call", (0.0, 0.02, 0.05), 15, kind="win_back", name=Text("Win back", "召回"))
+    advice = advise(
+        Playbook(actions=(CALL, win_back)),
+        churn_probability=[nan, nan, 0.5],
+        value_at_stake=[100.0, 100.0, 1000.0],
+        lost_value=[1000.0, 500.0, nan],
+    )
+    assert advice["recommended_action"].tolist() == ["return_call", None, "call"]  # 0.02 × 1000 − 15, 0.02 × 500 − 15
+    assert advice["expected_profit"].tolist()[0] == pytest.approx(5)
+    assert (advice["expected_profit_low"][0], advice["expected_profit_high"][0]) == (-15, pytest.approx(35))
+    assert "brings back 2 % (0–5 %) of lost customers" in advice["assumption"][0]["en"]
+    assert "EUR 1,000 margin in 365 days" in advice["assumption"][0]["en"]
+
+
+def test_who_is_let_go_gets_nothing_and_is_told_when_to_be_looked_at_again() -> None:
+    rule = PLAYBOOK.model_copy(update={"let_go": LetGo(when="value_at_stake < 1", review_after_days=120)})
+    advice = advise(rule, churn_probability=[0.9, 0.9], value_at_stake=[0.0, 1000.0], overdue_balance=[900.0, 0.0])
+    assert advice["recommended_action"].tolist() == ["let_go", "call"]
+    assert advice["recommended_action_name"][0] == {"en": "Let go", "zh": "不再投入"}
+    assert advice["expected_profit"].tolist() == [0.0, pytest.approx(75)]
+    assert "look again in 120 days" in advice["assumption"][0]["en"]
+    assert advice["alternatives"].tolist()[0] == []
+
+
+def test_the_excluded_are_never_chosen_and_whom_that_cannot_be_told_of_may_be() -> None:
+    asked = CALL.model_copy(update={"excluded": "complaints_open > 0"})
+    columns = {"churn_probability": [0.5] * 3, "value_at_stake": [1000.0] * 3, "complaints_open": [1.0, 0.0, nan]}
+    advice = advise(Playbook(actions=(asked,)), **columns)
+    assert advice["recommended_action"].tolist() == ["no_action", "call", "call"]
+
+
+def test_alternatives_are_the_other_actions_that_fit_with_the_best_first() -> None:
+    advice = only(
+        advise(churn_probability=[0.5], value_at_stake=[1000.0], purchase_days_365d=[4.0], overdue_balance=[0.0])
+    )
+    assert advice["recommended_action"] == "voucher"  # 0.5 × 0.2 × 1000 − 1 − 0.02 × 0.6 × 4000 = 51
+    assert [(a["action"], a["name"]) for a in advice["alternatives"]] == [("call", {"en": "Call", "zh": "致电"})]
+    assert advice["alternatives"][0]["expected_profit"] == pytest.approx(35)
+
+
+def test_what_was_learnt_takes_the_place_of_what_the_playbook_says() -> None:
+    learnt = {
+        **written_beliefs(PLAYBOOK),
+        "call": Belief(
+            np.array([0.3, 0.0]), np.array([0.2, 0.0]), np.array([0.4, 0.0]), Text("4 campaigns", "4 次活动")
+        ),
+    }
+    frame = pd.DataFrame({"churn_probability": [0.5, 0.5], "value_at_stake": [1000.0, 1000.0]})
+    advice = recommend(frame, PLAYBOOK, "EUR", 365, 90, 0.25, learnt)
+    assert advice["recommended_action"].tolist() == ["call", "no_action"]
+    assert advice["expected_profit"].tolist() == [pytest.approx(135), 0.0]
+    assert "by 30 % (20–40 %)" in advice["assumption"][0]["en"]
+    assert "Basis: 4 campaigns." in advice["assumption"][0]["en"]
+
+
 # ---- properties ------------------------------------------------------------------------------------------------
 
 probability = st.floats(0, 1)
 money = st.floats(0, 1e6).map(lambda x: round(x, 2))
 belief = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(lambda x: (min(x), sorted(x)[1], max(x)))
+KINDS = ("churn", "overdue")
 ELIGIBLE = ("true", "churn_probability >= 0.5", "overdue_balance > 100", "purchase_days_365d = 1", "spend_90d > 0")
 
 
@@ -300,11 +406,17 @@ def test_the_best_eligible_action_is_recommended_and_never_another(playbook: Pla
         profits = {a.id: profit_by_hand(a, row, 0.3) for a in playbook.actions if fits_by_hand(a, row)}
         profits = {id_: profit for id_, profit in profits.items() if not isnan(profit)}
         judged = not isnan(row["churn_probability"]) and not isnan(row["value_at_stake"])
-        best = max(profits.values(), default=0.0)
+        by_kind = {
+            kind: [profits[a.id] for a in playbook.actions if a.id in profits and a.effect.kind == kind]
+            for kind in KINDS
+        }
+        best = sum(max(of_kind, default=0.0) for of_kind in by_kind.values() if max(of_kind, default=0.0) > 0)
         chosen = said["recommended_action"]
         tolerance = 1e-9 * max(1.0, abs(best))
         if chosen in profits:
-            assert said["expected_profit"] == pytest.approx(profits[chosen], abs=1e-6)
+            both = [profits[id_] for id_ in (chosen, said["accompanying_action"]) if id_ is not None]
+            assert said["expected_profit"] == pytest.approx(sum(both), rel=1e-9, abs=1e-6)
+            assert both[0] == max(both)
             assert said["expected_profit"] > 0
             assert said["expected_profit"] >= best - tolerance
         else:

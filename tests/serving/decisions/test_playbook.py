@@ -5,7 +5,7 @@ import pytest
 from features.errors import ProjectError
 from features.project import load_project
 from features.text import Text
-from serving.decisions.playbook import Action, Playbook, load_playbook, read_playbook
+from serving.decisions.playbook import BUILT_IN, Action, Playbook, load_playbook, read_playbook
 
 PROJECT = """
 [project]
@@ -62,9 +62,11 @@ def test_a_project_without_playbook_uses_the_built_in_one(tmp_path: Path) -> Non
         "personal_call",
         "visit",
         "win_back_email",
+        "win_back_call",
         "thank_you",
         "small_voucher",
         "complaint_recovery",
+        "cross_sell_offer",
         "payment_reminder",
         "flexible_terms",
         "collection_call",
@@ -160,7 +162,11 @@ def test_a_playbook_needs_an_action(tmp_path: Path, text: str) -> None:
             "there is no column 'churn_probabilty'. Did you mean 'churn_pro",
         ),
         ("churn_probability >= 0.3", "", "action 'call'.eligible: it must not be empty"),
-        ("[[actions]]", "stile = 1\n[[actions]]", "stile: unknown key. It can be one of: actions, credit."),
+        (
+            "[[actions]]",
+            "stile = 1\n[[actions]]",
+            "stile: unknown key. It can be one of: actions, alerts, credit, experiments, let_go, plan, teams.",
+        ),
     ],
 )
 def test_a_slip_is_named_with_what_was_meant(tmp_path: Path, right: str, wrong: str, says: str) -> None:
@@ -195,3 +201,12 @@ def test_all_faults_of_all_actions_are_told_at_once(tmp_path: Path) -> None:
 def test_a_column_that_only_some_projects_have_is_no_fault(tmp_path: Path) -> None:
     (action,) = playbook_of(tmp_path, CALL.replace("churn_probability >= 0.3", "overdue_balance > 0")).actions
     assert isinstance(action, Action)
+
+
+def test_control_shares_have_defaults_and_must_leave_somebody_to_treat(tmp_path: Path) -> None:
+    policy = read_playbook(BUILT_IN).experiments
+    assert (policy.permanent_control_share, policy.campaign_control_share, policy.looks) == (0.05, 0.2, 8)
+    file = tmp_path / "playbook.toml"
+    file.write_text(BUILT_IN.read_text("utf-8").replace("campaign_control_share = 0.2", "campaign_control_share = 1.0"))
+    with pytest.raises(ProjectError, match=r"experiments.campaign_control_share: it must be below 1"):
+        read_playbook(file)

@@ -1,0 +1,128 @@
+"""``retinue plan``: whom to contact in the coming period, by whom and how, in the order of money."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.project import Project, load_project
+from features.text import Language, Text
+from features.writing import atomic_file
+from serving.cli.output import ProjectOption, QuietOption, heading, here, progress_bar, say, table
+
+if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait for them
+    from serving.planning import Planned
+    from training.card.blocks import Table
+
+MOST_SHOWN = 10
+PAGES: dict[Language, str] = {"en": "plan.en.html", "zh": "plan.zh.html"}
+LISTS: dict[Language, str] = {"en": "contacts.en.csv", "zh": "contacts.zh.csv"}
+
+HELP = Text(
+    "Make the plan of the coming period from the last scores: whom to contact, with which action, by which team, in the"
+    " order of money, within the playbook's budget, hours and contacts; what one more hour would be worth; and the lists for"
+    " each account manager. Controls and customers who were contacted lately are left alone. Where customers have account"
+    " managers, the pages and portfolios.parquet tell of each one's portfolio: revenue, churn, overdue share, development.\n\n"
+    "Example: retinue plan --scores scores/scores.parquet --out plan",
+    "根据最近一次评分制定下一周期的计划：联系谁、采取什么行动、由哪个团队执行，按收益排列，并遵守行动手册中的预算、工时与联系次数；"
+    "说明多一小时值多少钱；并为每位客户经理生成名单。对照组与近期已联系的客户不会打扰。"
+    "若客户有客户经理，页面与 portfolios.parquet 还会列出各客户组合的收入、流失率、逾期占比与收入变化。\n\n"
+    "示例：retinue plan --scores scores/scores.parquet --out plan",
+)
+
+ScoresOption = Annotated[
+    Path,
+    typer.Option("--scores", help=here(Text("File that 'retinue score' wrote.", "“retinue score”写入的评分文件。"))),
+]
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        help=here(
+            Text(
+                "Folder that gets plan.parquet, portfolios.parquet, the pages plan.en.html and plan.zh.html, and the contact lists contacts.en.csv and contacts.zh.csv.",
+                "写入 plan.parquet、portfolios.parquet、页面 plan.en.html 与 plan.zh.html 以及联系名单 contacts.en.csv、contacts.zh.csv 的文件夹。",
+            )
+        ),
+    ),
+]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        min=0,
+        help=here(
+            Text(
+                "Currency for the period, instead of the playbook's budget.",
+                "本周期预算（货币），替代行动手册中的预算。",
+            )
+        ),
+    ),
+]
+
+
+def plan(
+    scores: ScoresOption = Path("scores/scores.parquet"),
+    out: OutOption = Path("plan"),
+    budget: BudgetOption = None,
+    project: ProjectOption = Path("."),
+    quiet: QuietOption = False,
+) -> None:
+    """Make the plan of the coming period."""
+    from serving.planning import plan as make
+
+    settings = load_project(project)
+    with progress_bar(quiet) as progress:
+        made = make(settings, scores, out, lambda: datetime.now(UTC), budget, progress)
+        progress(Text("drawing", "绘图"), 0.95)
+        _write(made, settings, out)
+    _print(made, settings)
+    say("")
+    say(
+        Text("Written to {out}; plan {id} is served.", "已写入 {out}；计划 {id} 已发布。").format(
+            out=out, id=made.summary.plan_id
+        )
+    )
+
+
+COMMANDS = (("plan", plan, HELP),)
+
+
+def _write(made: "Planned", project: Project, out: Path) -> None:
+    """Pages in both languages, and the contacts as a list that spreadsheets open."""
+    from serving.contact_list import contact_list, titles
+    from serving.exports import write_csv
+    from serving.plan_page import plan_page
+    from training.evaluation.plan_plots import plan_pictures
+
+    names = {action.id: action.name for action in made.playbook.actions}
+    pictures = plan_pictures(made.plan.items, names, made.summary.currency)
+    for language, file in PAGES.items():
+        with atomic_file(out / file) as temporary:
+            temporary.write_text(plan_page(made, project, language, pictures), encoding="utf-8")
+        write_csv(contact_list(made, language), titles(made.summary.currency), language, out / LISTS[language])
+
+
+def _print(made: "Planned", project: Project) -> None:
+    from serving import plan_page as page
+
+    heading(page.title_of(made, project))
+    for sentence in page.summary_sentences(made):
+        say(sentence)
+    heading(page.CONTACTS)
+    _show(page.contact_table(made, MOST_SHOWN), page.NOBODY)
+    heading(page.LIMITS)
+    _show(page.limit_table(made.summary), page.NO_LIMITS)
+    heading(page.ASSUMED)
+    for sentence in page.beliefs_told(made):
+        say(sentence)
+
+
+def _show(shown: "Table", empty: Text) -> None:
+    """A table of the page on the terminal, or what is said where it has no rows."""
+    if not shown.rows:
+        say(empty)
+        return
+    rows = [[here(cell) for cell in row] for row in shown.rows]
+    table(shown.head, rows, right=range(shown.words, len(shown.head)))

@@ -1,0 +1,1 @@
+"""Control groups, and proof of what a campaign brought."""
