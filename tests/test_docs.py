@@ -16,6 +16,7 @@ from features.project import (
     PlaybookSettings,
     ProjectSettings,
     SegmentSettings,
+    StoreSettings,
     TableSource,
     TierSettings,
     ValueSettings,
@@ -40,6 +41,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
+    "[store]": StoreSettings,
 }
 
 
