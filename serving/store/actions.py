@@ -76,7 +76,7 @@ def list_actions(
 def logged_bodies(connection: Connection, log: Table) -> Iterator[tuple[list[bytes], list[str]]]:
     """All bodies of a log in the order in which they came in, with when each was received, in parts."""
     asked = select(log.c.body, log.c.received_at).order_by(log.c.number)
-    for part in connection.execution_options(stream_results=True).execute(asked).partitions(_BODIES_AT_ONCE):
+    for part in connection.execute(asked.execution_options(yield_per=_BODIES_AT_ONCE)).partitions():
         yield [row.body for row in part], [row.received_at for row in part]
 
 

@@ -29,6 +29,11 @@ _EXPLANATIONS = {
         "The file {place} is not a Retinue store ({fault}). Move it away; 'retinue score' makes a new one.",
         "文件 {place} 不是 Retinue 的存储（{fault}）。请将它移走，“retinue score”会重新创建。",
     ),
+    "damaged": Text(
+        "The store {place} is damaged ({fault}); nothing was changed. Move it away, then bring a backup back with"
+        " 'retinue restore', or let 'retinue score' make a new one.",
+        "存储 {place} 已损坏（{fault}）；未作任何更改。请将它移走，再用“retinue restore”恢复备份，或由“retinue score”重新创建。",
+    ),
     "down": Text(
         "The store {place} cannot be reached ({fault}); nothing was changed. Check that the database runs, its address and"
         " its password; a service that runs goes on by itself once it is back.",
@@ -67,7 +72,12 @@ def storage_faults(place: Place) -> Iterator[None]:
 def _of_file(said: str, path: Path) -> str:
     if "disk I/O error" in said and _is_full(path):
         return "full"
-    for words, kind in (("locked", "locked"), ("full", "full"), ("not a database", "not a store")):
+    for words, kind in (
+        ("locked", "locked"),
+        ("full", "full"),
+        ("not a database", "not a store"),
+        ("malformed", "damaged"),
+    ):
         if words in said:
             return kind
     return "unusable"

@@ -38,7 +38,9 @@ def test_the_environment_goes_before_the_project_file(tmp_path: Path, monkeypatc
     assert shown(found) == "postgresql://anna@first.example/retinue"
 
 
-@pytest.mark.parametrize("url", [f"mysql://anna:{SECRET}@db/x", f"anna:{SECRET}@db", f"postgresql://anna:{SECRET}@db:port/x"])
+@pytest.mark.parametrize(
+    "url", [f"mysql://anna:{SECRET}@db/x", f"anna:{SECRET}@db", f"postgresql://anna:{SECRET}@db:port/x"]
+)
 def test_what_is_no_address_is_refused_without_showing_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
@@ -50,13 +52,17 @@ def test_what_is_no_address_is_refused_without_showing_it(
 
 def test_a_server_that_does_not_answer_is_a_clear_error_without_the_password() -> None:
     url = URL.create("postgresql+psycopg", "anna", SECRET, "127.0.0.1", 1, "retinue")
-    with pytest.raises(StorageError, match=r"postgresql://anna@127.0.0.1:1/retinue cannot be reached \(.*refused") as told:
+    with pytest.raises(
+        StorageError, match=r"postgresql://anna@127.0.0.1:1/retinue cannot be reached \(.*refused"
+    ) as told:
         open_store(url)
     assert SECRET not in str(told.value) + repr(told.value.__cause__)
 
 
 def test_a_wrong_password_is_a_clear_error_without_it(postgresql: str) -> None:
-    url = URL.create("postgresql+psycopg", "retinue", "wrong-" + SECRET, "127.0.0.1", int(postgresql.split(":")[3][:-9]), "x")
+    url = URL.create(
+        "postgresql+psycopg", "retinue", "wrong-" + SECRET, "127.0.0.1", int(postgresql.split(":")[3][:-9]), "x"
+    )
     with pytest.raises(StorageError, match="password authentication failed") as told:
         open_store(url)
     assert "wrong-" not in str(told.value)
