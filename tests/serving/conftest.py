@@ -327,14 +327,24 @@ def write_project(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, *before: str) -> Iterator[str]:
     """The address of a real server, in a process of its own, over the project in ``folder``."""
+    with process_serving(folder, *before) as (address, _):
+        yield address
+
+
+@contextmanager
+def process_serving(folder: Path, *before: str) -> Iterator[tuple[str, int]]:
+    """The address of a real server over the project in ``folder``, and its process; ``before`` begins the command."""
     code = f"from pathlib import Path; from serving.cli.serve import serve; serve(Path({str(folder)!r}), port=0)"
     environment = {**os.environ, "RETINUE_LANGUAGE": "en"}
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        [*before, sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
     assert process.stdout is not None
     try:
-        yield next(found.group() for line in process.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
+        told = (re.search(r"http://[\d.]+:\d+", line) for line in process.stdout)
+        yield next(found.group() for found in told if found), process.pid
     finally:
         process.terminate()
         process.wait(10)

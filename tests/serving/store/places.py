@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, make_url, select
+from sqlalchemy import URL, make_url, select
 
 from serving.store import Place, Store, open_store, reading
 from serving.store.tables import METADATA
@@ -55,9 +55,9 @@ def copied(template: Path, path: Path) -> Path:
 
 
 @contextmanager
-def opened(place: Place) -> Iterator[Store]:
+def opened(place: Place, busy_seconds: float = 30) -> Iterator[Store]:
     """An open store, closed afterwards."""
-    store = open_store(place)
+    store = open_store(place, busy_seconds)
     try:
         yield store
     finally:
@@ -73,10 +73,6 @@ def rows_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def backends(engine: Engine) -> list[int]:
-    """The process numbers of the server's other sessions of Retinue."""
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'retinue' AND pid <> pg_backend_pid()"
-        )
-        return [row[0] for row in found]
+def end_sessions(address: str) -> None:
+    """End all sessions that Retinue has at a server."""
+    run(address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'retinue'")
