@@ -17,6 +17,7 @@ from features.writing import atomic_file
 from serving.schemas import PublishedRun
 from serving.store.database import Store, open_store, reading, writing
 from serving.store.dialects import insert_rows
+from serving.store.faults import storage_faults
 from serving.store.migrating import is_current
 from serving.store.places import shown
 from serving.store.queries import current_run
@@ -51,16 +52,25 @@ def back_up(store: Store, file: Path, progress: Progress = silent) -> Content:
     if isinstance(store.place, Path) and file.resolve() == store.place.resolve():
         raise StorageError(_ITSELF, file=file)
     with atomic_file(file) as temporary:
-        copy = open_store(temporary)
-        try:
-            with reading(store) as source, writing(copy) as target:
-                content = content_of(source)
-                _copy_rows(source, target, content.rows, progress)
-        finally:
-            copy.close()
+        if isinstance(store.place, Path):
+            with storage_faults(store.place), store.looker.connect() as connection:
+                connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
+        else:
+            _copy_into(temporary, store, progress)
         _settle(temporary)
+        with _reading_file(temporary) as connection:
+            content = content_of(connection)
     progress(_COPYING, 1.0)
     return content
+
+
+def _copy_into(file: Path, store: Store, progress: Progress) -> None:
+    copy = open_store(file)
+    try:
+        with reading(store) as source, writing(copy) as target:
+            _copy_rows(source, target, content_of(source).rows, progress)
+    finally:
+        copy.close()
 
 
 def restore(store: Store, file: Path, progress: Progress = silent) -> Content:

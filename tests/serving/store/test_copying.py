@@ -1,6 +1,8 @@
 """Backup and restore: everything, of one moment, from and into either database; or nothing."""
 
+import json
 import sqlite3
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +17,13 @@ from serving.cli import app
 from serving.store import (
     Debts,
     Entry,
+    Filters,
     Measured,
+    Sort,
     Store,
     add_evidence,
-    find_customer,
+    invoices_of,
+    list_customers,
     log_actions,
     log_outcomes,
     publish,
@@ -29,7 +34,7 @@ from serving.store.copying import back_up, restore
 from serving.store.database import writing
 from serving.store.migrating import held_revision, revisions
 from tests.serving.alerts.cases import POLICY, findings
-from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, run, score, table, write_project
+from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, invoice, run, score, table, write_project
 from tests.serving.store.places import empty, opened, rows_of
 
 NOW = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
@@ -88,23 +93,34 @@ def test_work_goes_on_after_a_restore_with_new_numbers_and_guarded_histories(sto
 
 
 def test_a_backup_is_of_one_moment_while_others_publish(store: Store, file: Path) -> None:
-    publish(store, run("0"), table([score(f"C-{i}", expected_profit=0.0) for i in range(50)]))
-    at_work = []
+    def value(number: int) -> None:
+        rows = [score(f"C-{i}", expected_profit=float(number)) for i in range(50)]
+        publish(store, run(str(number)), table(rows), Debts(invoices=[invoice("R-1", "C-1", amount=float(number))]))
 
-    def meanwhile(step: Text, done: float) -> None:
-        if 0 < done < 1 and not at_work:
-            at_work.append(step)
-            publish(store, run("1"), table([score(f"C-{i}", expected_profit=1.0) for i in range(50)]))
+    value(0)
+    done = threading.Event()
 
-    back_up(store, file, meanwhile)
-    assert at_work
-    with opened(file) as copy:
-        values = {row[7] for row in rows_of(copy)["scores"]}
-        assert values == {0.0}
-    with reading(store) as connection:
-        found = find_customer(connection, "C-1")
-    assert found is not None
-    assert b'"expected_profit":1.0' in found.body
+    def go_on() -> None:
+        number = 0
+        while not done.is_set():
+            value(number := number + 1)
+
+    publisher = threading.Thread(target=go_on)
+    publisher.start()
+    held = []
+    try:
+        for _ in range(4):
+            content = back_up(store, file)
+            assert content.run is not None
+            with opened(file) as copy, reading(copy) as connection:
+                page = list_customers(connection, content.run.run_id, Filters(), Sort("customer_id", False), None, 99)
+                [bill] = invoices_of(connection, "C-1")
+            amounts = {json.loads(body)["expected_profit"] for body in page.bodies} | {json.loads(bill)["amount"]}
+            held.append((amounts, content.run.run_id))
+    finally:
+        done.set()
+        publisher.join()
+    assert [amounts for amounts, _ in held] == [{float(run_id)} for _, run_id in held]
 
 
 def test_a_restore_that_breaks_off_changes_nothing(store: Store, file: Path) -> None:
