@@ -5,16 +5,16 @@ Triggers in the database refuse to remove a case, and to change or remove what s
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text
 
-from serving.store.tables import METADATA, NAME
+from serving.store.tables import METADATA, NAME, NUMBER
 
 ALERTS = Table(
     "alerts",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("alert_id", NAME, nullable=False, unique=True),
     Column("customer_id", NAME, nullable=False),
     Column("kind", NAME, nullable=False),
-    Column("rank", Integer, nullable=False),  # 1 yellow, 2 orange, 3 red: the last colour
+    Column("rank", NUMBER, nullable=False),  # 1 yellow, 2 orange, 3 red: the last colour
     Column("status", NAME, nullable=False),
     Column("owner", NAME),
     Column("level", Integer, nullable=False),
@@ -50,14 +50,14 @@ Index("alerts_of_customer", ALERTS.c.customer_id, ALERTS.c.kind)
 ALERT_EVENTS = Table(
     "alert_events",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("event_id", NAME, nullable=False, unique=True),
     Column("alert", ForeignKey("alerts.number"), nullable=False),
     Column("at", NAME, nullable=False),
     Column("made_by", NAME, nullable=False),
     Column("what", NAME, nullable=False),
     Column("status", NAME, nullable=False),  # after it
-    Column("rank", Integer, nullable=False),
+    Column("rank", NUMBER, nullable=False),
     Column("level", Integer, nullable=False),
     Column("owner", NAME),
     Column("value", Float),

@@ -1,9 +1,11 @@
 """Opening the store: in SQLite or PostgreSQL, readers see one published state while somebody else publishes."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
@@ -17,6 +19,7 @@ from serving.store.migrating import is_current, migrate
 from serving.store.places import Place, shown, store_place
 
 _WAL_KEPT_BYTES = 64 * 2**20
+_BETWEEN_TRIES_SECONDS = 0.02
 _CONNECT_SECONDS = 3
 _LOOKUP_SECONDS = 5
 _WRITE_LOCK = 0x5265_7469_6E75_65
@@ -130,7 +133,7 @@ def _sqlite(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver's own BEGIN comes too late for a consistent read
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(connection, busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
 
@@ -141,6 +144,19 @@ def _sqlite(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
             connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _keep_a_log(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Keep a write-ahead log. SQLite itself does not wait when two processes turn it on in a new file at once."""
+    deadline = monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as fault:
+            if "locked" not in str(fault) or monotonic() > deadline:
+                raise
+            sleep(_BETWEEN_TRIES_SECONDS)
 
 
 def _postgresql_store(url: URL, busy_seconds: float) -> Store:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table
 
-from serving.store.tables import METADATA, NAME
+from serving.store.tables import METADATA, NAME, NUMBER
 
 
 def _log(name: str, key: str) -> Table:
@@ -10,7 +10,7 @@ def _log(name: str, key: str) -> Table:
     made = Table(
         name,
         METADATA,
-        Column("number", Integer, primary_key=True, autoincrement=True),
+        Column("number", NUMBER, primary_key=True, autoincrement=True),
         Column(key, NAME, nullable=False, unique=True),
         Column("customer_id", NAME, nullable=False),
         Column("campaign", NAME),
@@ -30,7 +30,7 @@ OUTCOMES = _log("outcomes", "outcome_id")
 EVIDENCE = Table(
     "evidence",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("learnt_at", NAME, nullable=False),  # ISO 8601, UTC
     Column("campaign", NAME, nullable=False),
     Column("action", NAME, nullable=False),

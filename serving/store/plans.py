@@ -10,7 +10,6 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     Table,
     delete,
@@ -20,12 +19,12 @@ from sqlalchemy import (
 
 from serving.store.database import Store, writing
 from serving.store.dialects import insert_rows
-from serving.store.tables import METADATA, NAME
+from serving.store.tables import METADATA, NAME, NUMBER
 
 PLANS = Table(
     "plans",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("plan_id", NAME, nullable=False, unique=True),
     Column("as_of", NAME, nullable=False),  # ISO 8601, UTC
     Column("body", LargeBinary, nullable=False),  # the PlanSummary as finished JSON
@@ -36,7 +35,7 @@ PLAN_ITEMS = Table(
     "plan_items",
     METADATA,
     Column("plan", ForeignKey("plans.number"), primary_key=True),
-    Column("place", Integer, primary_key=True),
+    Column("place", NUMBER, primary_key=True),
     Column("customer_id", NAME, nullable=False),
     Column("account_manager", NAME),
     Column("action", NAME, nullable=False),

@@ -1,6 +1,7 @@
 """The tables of the store: runs, their scores, and which run is served."""
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Float,
@@ -20,11 +21,14 @@ METADATA = MetaData()
 NAME = String().with_variant(String(collation="C"), "postgresql")
 """Text that is compared or sorted: by its code points, as SQLite does, so that lists and cursors are alike everywhere."""
 
+NUMBER = Integer().with_variant(BigInteger(), "postgresql")
+"""A number that a cursor may carry: 64 bits everywhere, since whoever asks may have written any number into it."""
+
 RUNS = Table(
     "runs",
     METADATA,
     # A number never used before, so that an index entry takes a few bytes instead of a whole run id.
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("run_id", NAME, nullable=False, unique=True),
     Column("as_of", NAME, nullable=False),  # ISO 8601, UTC
     Column("published_at", NAME, nullable=False),  # ISO 8601, UTC

@@ -15,8 +15,10 @@ import pytest
 
 from features.errors import StorageError
 from serving.app import create_app
+from serving.routes.actions import LIST, SORT
+from serving.routes.cursors import encode_cursor
 from serving.routes.state import ServeSettings
-from serving.store import Held, Store, current_run, find_customer, publish, reading
+from serving.store import Held, Position, Store, current_run, find_customer, publish, reading
 from serving.store.places import STORE_URL
 from tests.features.postgresql import Server, fresh_server
 from tests.serving.conftest import AS_OF, COMPANY, ODD_ID, process_serving, run, serving, table, write_project
@@ -67,6 +69,9 @@ def test_a_service_over_postgresql_answers_and_outlives_its_database(
         assert (found["customers"][0]["customer_id"], found["not_found"]) == (ODD_ID, ["nobody"])
         assert client.post("/v1/actions", json=[ACTION]).json()["added"] == 1
         assert client.get("/", headers={"accept": "text/html"}).status_code == 200
+
+        cursor = encode_cursor(LIST, SORT, Position(2.0**52, ""))
+        assert len(client.get("/v1/actions", params={"cursor": cursor}).json()["actions"]) == 1
 
         own_server.stop()
         for path in ("/v1/customers/C-1", "/v1/customers", "/v1/actions", "/readyz"):

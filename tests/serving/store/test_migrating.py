@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def test_a_store_of_a_newer_retinue_is_refused_with_words_and_left_alone(place: 
 
 OPEN = """
 import sys
+import threading
 from serving.store import open_store
 from tests.serving.store.places import read
 input()
@@ -198,3 +200,15 @@ def test_the_tables_of_the_last_retinue_without_revisions_are_already_right(tmp_
     with opened(path) as store, store.writer.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
         assert held_revision(connection) == revisions()[-1]
+
+
+def test_opening_waits_for_whoever_writes_to_a_new_file_first(tmp_path: Path) -> None:
+    path = tmp_path / STORE_FILE
+    first = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    first.execute("BEGIN IMMEDIATE")  # no write-ahead log yet: here SQLite does not wait by itself
+    end = threading.Timer(0.2, lambda: first.execute("COMMIT"))
+    end.start()
+    with opened(path) as store:
+        publish(store, run(), table(COMPANY))
+    end.join()
+    first.close()

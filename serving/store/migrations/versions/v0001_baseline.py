@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import CreateColumn
 
-from serving.store.tables import NAME
+from serving.store.tables import NAME, NUMBER
 
 revision = "0001"
 down_revision = None
@@ -13,7 +13,7 @@ TABLES = sa.MetaData()
 
 
 def _numbered(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    number = sa.Column("number", sa.Integer, primary_key=True, autoincrement=True)
+    number = sa.Column("number", NUMBER, primary_key=True, autoincrement=True)
     return sa.Table(name, TABLES, number, *columns, sqlite_autoincrement=True)
 
 
@@ -117,7 +117,7 @@ sa.Table(
     "plan_items",
     TABLES,
     sa.Column("plan", sa.ForeignKey("plans.number"), primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("place", NUMBER, primary_key=True),
     sa.Column("customer_id", NAME, nullable=False),
     sa.Column("account_manager", NAME),
     sa.Column("action", NAME, nullable=False),
@@ -133,7 +133,7 @@ ALERTS = _numbered(
     sa.Column("alert_id", NAME, nullable=False, unique=True),
     sa.Column("customer_id", NAME, nullable=False),
     sa.Column("kind", NAME, nullable=False),
-    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("rank", NUMBER, nullable=False),
     sa.Column("status", NAME, nullable=False),
     sa.Column("owner", NAME),
     sa.Column("level", sa.Integer, nullable=False),
@@ -168,7 +168,7 @@ _numbered(
     sa.Column("made_by", NAME, nullable=False),
     sa.Column("what", NAME, nullable=False),
     sa.Column("status", NAME, nullable=False),
-    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("rank", NUMBER, nullable=False),
     sa.Column("level", sa.Integer, nullable=False),
     sa.Column("owner", NAME),
     sa.Column("value", sa.Float),
