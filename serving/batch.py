@@ -28,7 +28,7 @@ from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
-from serving.store import STORE_FILE, Debts, Run, open_store, publish
+from serving.store import Debts, Run, open_project_store, publish
 from training.abstention import abstain
 from training.beside import (
     ServingCredit,
@@ -165,7 +165,7 @@ def score(
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
         run = Run(run_id_of(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
-        with closing(open_store(project.workspace / STORE_FILE)) as store:
+        with closing(open_project_store(project)) as store:
             published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
     versions = Versions(
         segments.version if segments else NO_SEGMENTS,

@@ -16,6 +16,7 @@ from features.project import (
     PlaybookSettings,
     ProjectSettings,
     SegmentSettings,
+    StoreSettings,
     TableSource,
     TierSettings,
     ValueSettings,
@@ -40,6 +41,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
+    "[store]": StoreSettings,
 }
 
 
@@ -89,7 +91,7 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     application = app()
     names = [made.name for made in (*application.registered_commands, *application.registered_groups)]
-    assert len(names) == 19
+    assert len(names) == 21
     assert [name for name in names if not re.search(rf"retinue (\w+, )*{name}\b", text)] == []
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -11,7 +10,7 @@ from starlette.requests import Request
 
 from serving.problems import nothing_published
 from serving.schemas import PublishedRun
-from serving.store import Store, current_run
+from serving.store import Held, Place, Store, current_run
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -25,7 +24,7 @@ def now_utc() -> datetime:
 class ServeSettings:
     """What a server needs to know. ``hosts`` are the only names that it answers to."""
 
-    store_path: Path
+    store_place: Place
     company: str = ""
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
@@ -38,7 +37,7 @@ class Service:
 
     settings: ServeSettings
     store: Store
-    held: Connection
+    held: Held
 
 
 def service_of(request: Request) -> Service:

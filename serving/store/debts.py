@@ -6,8 +6,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
+from serving.store.dialects import insert_rows
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS
 
 _ROWS_AT_ONCE = 2_000
@@ -49,12 +50,10 @@ class InvoiceList(NamedTuple):
 def insert_debts(connection: Connection, number: int, debts: Debts) -> None:
     """Insert the debts of run ``number``."""
     for customers in _parts(debts.customers):
-        connection.execute(
-            insert(DEBTORS),
-            [{"run": number, "customer_id": row["customer_id"], "body": _body(row)} for row in customers],
-        )
+        rows = [{"run": number, "customer_id": row["customer_id"], "body": _body(row)} for row in customers]
+        insert_rows(connection, DEBTORS, rows)
     for invoices in _parts(debts.invoices):
-        connection.execute(insert(INVOICES), [_invoice(number, row) for row in invoices])
+        insert_rows(connection, INVOICES, [_invoice(number, row) for row in invoices])
 
 
 def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

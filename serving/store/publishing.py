@@ -18,6 +18,7 @@ from serving.schemas import PublishedRun, RunSummary
 from serving.score_schema import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText
 from serving.store.database import Store, writing
 from serving.store.debts import Debts, insert_debts
+from serving.store.dialects import insert_rows
 from serving.store.queries import current_run
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS, SCORES
 
@@ -139,7 +140,7 @@ def _insert_scores(connection: Connection, number: int, run: Run, batches: Itera
     try:
         for table in _checked(run, batches):
             rows = table.to_pylist()
-            connection.execute(insert(SCORES), [_stored(number, row) for row in rows])
+            insert_rows(connection, SCORES, [_stored(number, row) for row in rows])
             facts |= {name: rows[-1][name] for name in ("currency", "churn_horizon_days", "value_horizon_days")}
             for code in ("recommended_action", "tier"):
                 facts[_NAMED[code]] |= {
