@@ -16,7 +16,9 @@ def json_bodies(table: pa.Table) -> pa.ChunkedArray:
     columns = ", ".join(f"{_told(field)} AS {quoted(field.name)}" for field in table.schema)
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register(ROWS, table)
-        told = connection.sql(f"SELECT CAST(to_json(told) AS VARCHAR) AS body FROM (SELECT {columns} FROM {ROWS}) AS told")
+        told = connection.sql(
+            f"SELECT CAST(to_json(told) AS VARCHAR) AS body FROM (SELECT {columns} FROM {ROWS}) AS told"
+        )
         return told.to_arrow_table()["body"].cast(pa.binary())
 
 

@@ -13,7 +13,6 @@ from features.text import Text
 from serving.alerts.cases import raise_alerts
 from serving.cli import app
 from serving.store import (
-    Debts,
     Entry,
     Measured,
     Store,
@@ -29,7 +28,7 @@ from serving.store.copying import back_up, restore
 from serving.store.database import writing
 from serving.store.migrating import held_revision, revisions
 from tests.serving.alerts.cases import POLICY, findings
-from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, run, score, table, write_project
+from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, debts, run, score, table, write_project
 from tests.serving.store.places import empty, opened, rows_of
 
 NOW = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
@@ -39,7 +38,7 @@ ITEM = {"place": 1, "customer_id": ODD_ID, "account_manager": None, "action": "c
 def fill(store: Store) -> None:
     """Something in every table."""
     publish(store, run("a"), table([score("C-9")]))
-    publish(store, run("b"), table(COMPANY), Debts(DEBTORS, INVOICES))
+    publish(store, run("b"), table(COMPANY), debts(DEBTORS, INVOICES))
     entries = [Entry(f"e-{i}", "C-1", NOW, "spring", b'{"note":"\xe5\xae\xa2\\u0000"}') for i in range(3)]
     log_actions(store, entries, NOW)
     log_outcomes(store, entries[:1], NOW)
