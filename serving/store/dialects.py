@@ -1,9 +1,10 @@
 """What SQLite and PostgreSQL say differently: many values at once, asked for or written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
+import pyarrow as pa
 from sqlalchemy import ARRAY, ColumnElement, Connection, Table, any_, func, insert, literal, select
 from sqlalchemy.exc import DBAPIError
 
@@ -25,20 +26,33 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if connection.dialect.name == "sqlite":
         connection.execute(insert(table), rows)
     else:
-        _copy_in(connection, table, rows)
+        columns = list(rows[0])
+        _copy_in(connection, table, columns, ([row[name] for name in columns] for row in rows))
 
 
-def _copy_in(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_table(connection: Connection, table: Table, rows: pa.Table) -> None:
+    """Insert the rows of an Arrow table, whose columns are columns of ``table``, as the driver takes them: many at once."""
+    values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    if not values:
+        return
+    if connection.dialect.name == "sqlite":
+        places = ", ".join("?" * rows.num_columns)
+        names = ", ".join(f'"{name}"' for name in rows.column_names)
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", values)
+    else:
+        _copy_in(connection, table, rows.column_names, values)
+
+
+def _copy_in(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     import psycopg
     from psycopg.sql import SQL, Identifier
 
-    columns = list(rows[0])
     statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table.name), SQL(", ").join(map(Identifier, columns)))
     try:
         cursor: psycopg.Cursor = connection.connection.cursor()  # type: ignore[assignment]
         with cursor, cursor.copy(statement) as stream:
             for row in rows:
-                stream.write_row([row[name] for name in columns])
+                stream.write_row(row)
     except psycopg.Error as fault:
         said = DBAPIError.instance("COPY", None, fault, psycopg.Error, dialect=connection.dialect)
         raise said from fault

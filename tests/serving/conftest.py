@@ -15,7 +15,7 @@ import pytest
 
 from features.text import Text
 from serving.alerts.cases import raise_alerts
-from serving.receivable_schemas import CustomerReceivables
+from serving.receivable_schemas import DEBTORS_SCHEMA, INVOICES_SCHEMA, CustomerReceivables
 from serving.score_schema import SCORES_SCHEMA
 from serving.store import STORE_FILE, Debts, Run, Store, open_store, publish
 from tests.features.postgresql import running_server
@@ -194,6 +194,11 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, SCORES_SCHEMA)
 
 
+def debts(debtors: list[dict[str, Any]], invoices: list[dict[str, Any]]) -> Debts:
+    """Rows as what ``publish`` takes of debts."""
+    return Debts(pa.Table.from_pylist(debtors, DEBTORS_SCHEMA), pa.Table.from_pylist(invoices, INVOICES_SCHEMA))
+
+
 def debtor(customer_id: str, **changes: Any) -> dict[str, Any]:
     """One hand-written row of debts."""
     row: dict[str, Any] = dict.fromkeys(CustomerReceivables.model_fields) | {
@@ -356,7 +361,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server that serves the company of five."""
     folder = tmp_path_factory.mktemp("project")
     filled = open_store(write_project(folder))
-    publish(filled, run(), table(COMPANY), Debts(DEBTORS, INVOICES))
+    publish(filled, run(), table(COMPANY), debts(DEBTORS, INVOICES))
     raise_alerts(
         filled, findings(0, {("C-1", "open_complaint"): 3, ("C-1", "churn_risk"): 1, ("C-2", "churn_risk"): 2}), POLICY
     )

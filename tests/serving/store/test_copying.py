@@ -15,7 +15,6 @@ from features.text import Text
 from serving.alerts.cases import raise_alerts
 from serving.cli import app
 from serving.store import (
-    Debts,
     Entry,
     Filters,
     Measured,
@@ -34,7 +33,7 @@ from serving.store.copying import back_up, restore
 from serving.store.database import writing
 from serving.store.migrating import held_revision, revisions
 from tests.serving.alerts.cases import POLICY, findings
-from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, invoice, run, score, table, write_project
+from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, debts, invoice, run, score, table, write_project
 from tests.serving.store.places import empty, opened, rows_of
 
 NOW = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
@@ -44,7 +43,7 @@ ITEM = {"place": 1, "customer_id": ODD_ID, "account_manager": None, "action": "c
 def fill(store: Store) -> None:
     """Something in every table."""
     publish(store, run("a"), table([score("C-9")]))
-    publish(store, run("b"), table(COMPANY), Debts(DEBTORS, INVOICES))
+    publish(store, run("b"), table(COMPANY), debts(DEBTORS, INVOICES))
     entries = [Entry(f"e-{i}", "C-1", NOW, "spring", b'{"note":"\xe5\xae\xa2\\u0000"}') for i in range(3)]
     log_actions(store, entries, NOW)
     log_outcomes(store, entries[:1], NOW)
@@ -95,7 +94,7 @@ def test_work_goes_on_after_a_restore_with_new_numbers_and_guarded_histories(sto
 def test_a_backup_is_of_one_moment_while_others_publish(store: Store, file: Path) -> None:
     def value(number: int) -> None:
         rows = [score(f"C-{i}", expected_profit=float(number)) for i in range(50)]
-        publish(store, run(str(number)), table(rows), Debts(invoices=[invoice("R-1", "C-1", amount=float(number))]))
+        publish(store, run(str(number)), table(rows), debts([], [invoice("R-1", "C-1", amount=float(number))]))
 
     value(0)
     done = threading.Event()

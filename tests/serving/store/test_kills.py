@@ -30,8 +30,8 @@ KILLS, CUSTOMERS = 25, 300
 # asked for and a few runs were published between them. What a run holds tells its id.
 MOTHER = """
 import os, random, signal, sys, time
-from serving.store import Debts, open_store, publish
-from tests.serving.conftest import debtor, invoice, run, score, table
+from serving.store import open_store, publish
+from tests.serving.conftest import debtor, debts, invoice, run, score, table
 from tests.serving.store.places import read
 
 kills, customers = int(sys.argv[3]), int(sys.argv[4])
@@ -42,11 +42,11 @@ def publish_on(place, values):
     store = open_store(read(place))
     for value in values:
         scores = table([score(f"C-{i}", expected_profit=float(value)) for i in range(customers)])
-        debts = Debts(
+        owed = debts(
             [debtor(f"C-{i}", balance=float(value)) for i in range(customers)],
             [invoice(f"R-{i}", f"C-{i}", amount=float(value)) for i in range(customers)],
         )
-        publish(store, run(str(value)), scores.to_batches(100), debts)
+        publish(store, run(str(value)), scores.to_batches(100), owed)
         os.write(tell, b".")
     store.close()
 
