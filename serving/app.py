@@ -4,15 +4,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from features.errors import RetinueError
 from serving import problems
-from serving.routes import ROUTERS
+from serving.operation.logs import open_log
+from serving.operation.middleware import Watch
+from serving.operation.telemetry import Traced, start_tracing
+from serving.routes import LOOK_UP, ROUTERS
 from serving.routes.middleware import Guard
+from serving.routes.shortcut import Shortcut
 from serving.routes.state import ServeSettings, Service
 from serving.store import held_connection, open_store
 
@@ -25,10 +31,11 @@ problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chine
 """
 
 
-def create_app(settings: ServeSettings) -> FastAPI:
+def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None) -> FastAPI:
     """The application over the store at ``settings.store_path``, which is made if it is not there.
 
-    Raises StorageError: the store cannot be opened.
+    ``log`` is where requests are logged; by default, on the standard error.
+    Raises StorageError: the store cannot be opened. TelemetryError: traces are wanted, and cannot be sent.
     """
     store = open_store(settings.store_path)
     service = Service(settings, store, held_connection(store))
@@ -44,8 +51,21 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
+    assert isinstance(LOOK_UP, APIRoute)
+    app.router.routes.insert(0, Shortcut(LOOK_UP, [route for router in ROUTERS for route in router.routes]))
     app.mount("/static", StaticFiles(directory=str(files("serving.pages") / "static")), name="static")
     app.add_middleware(Guard, hosts=settings.hosts)
+    operation = settings.operation
+    if operation.telemetry:
+        app.state.tracing = start_tracing()
+        app.add_middleware(Traced, provider=app.state.tracing)
+    app.add_middleware(
+        Watch,
+        metrics=service.metrics,
+        log=log or open_log(),
+        most_at_once=operation.requests_at_once,
+        logs_all=operation.log == "requests",
+    )
     app.add_exception_handler(RetinueError, problems.on_retinue_error)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
@@ -56,6 +76,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
     yield
+    if app.state.service.settings.operation.telemetry:
+        app.state.tracing.shutdown()
     service: Service = app.state.service
     service.held.close()
     service.store.close()

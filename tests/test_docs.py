@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from features.catalogue import FEATURES
+from features.operation_settings import OperationSettings
 from features.project import (
     ChurnBands,
     ChurnSettings,
@@ -40,6 +41,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
+    "[operation]": OperationSettings,
 }
 
 

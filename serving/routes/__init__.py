@@ -8,6 +8,7 @@ ROUTERS = (
     receivables.router,
     plan.router,
     customers.router,
+    customers.lookup_router,
     runs.router,
     actions.router,
     health.router,
@@ -15,3 +16,6 @@ ROUTERS = (
     plan_pages.router,
     pages.router,
 )
+
+LOOK_UP = customers.lookup_router.routes[0]
+"""The route of one customer, to which `Shortcut` is the short way."""

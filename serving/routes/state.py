@@ -1,14 +1,16 @@
 """What every route works with: settings, the open store, and one held connection for look-ups."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from features.operation_settings import OperationSettings
+from serving.operation.metrics import Metrics
 from serving.problems import nothing_published
 from serving.schemas import PublishedRun
 from serving.store import Store, current_run
@@ -30,6 +32,7 @@ class ServeSettings:
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
+    operation: OperationSettings = field(default_factory=OperationSettings)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Service:
     settings: ServeSettings
     store: Store
     held: Connection
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def is_stale(self, as_of: datetime) -> bool:
+        """Whether scores of that instant are older than the project allows."""
+        return self.settings.clock() - as_of > timedelta(days=self.settings.operation.stale_after_days)
 
 
 def service_of(request: Request) -> Service:
@@ -56,5 +64,6 @@ def served_run(connection: Connection) -> PublishedRun:
 
 
 def age_header(service: Service, as_of: datetime) -> dict[str, str]:
-    """How old an answer is: whole seconds since the instant that its scores speak for."""
-    return {"Age": str(max(0, int((service.settings.clock() - as_of).total_seconds())))}
+    """How old an answer is: whole seconds since the instant that its scores speak for, and whether that is too long."""
+    age = int((service.settings.clock() - as_of).total_seconds())
+    return {"Age": str(max(0, age)), "Retinue-Stale": "true" if service.is_stale(as_of) else "false"}

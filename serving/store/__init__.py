@@ -26,8 +26,10 @@ from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, 
 from serving.store.publishing import NO_ACTION, Run, publish, roll_back
 from serving.store.queries import (
     Filters,
+    Found,
     Page,
     Position,
+    Published,
     Sort,
     Stored,
     count_customers,
@@ -35,6 +37,7 @@ from serving.store.queries import (
     find_customer,
     find_customers,
     list_customers,
+    published_of,
 )
 from serving.store.tables import SORT_COLUMNS
 
@@ -49,6 +52,7 @@ __all__ = [
     "Debts",
     "Entry",
     "Filters",
+    "Found",
     "InvoiceFilters",
     "InvoicePosition",
     "LogPage",
@@ -57,6 +61,7 @@ __all__ = [
     "Page",
     "PlanFilters",
     "Position",
+    "Published",
     "Run",
     "Sort",
     "Store",
@@ -83,6 +88,7 @@ __all__ = [
     "open_store",
     "plan_words",
     "publish",
+    "published_of",
     "reading",
     "roll_back",
     "store_plan",
