@@ -3,6 +3,8 @@
 A span tells method, route template, status and request id; never an address, since ids of customers stand in it.
 """
 
+import os
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +43,8 @@ def start_tracing() -> "TracerProvider":
                 "telemetry = true 所需的软件包尚未安装。请运行：pip install 'retinue[telemetry]'",
             )
         )
-    provider = TracerProvider(resource=Resource.create({"service.name": "retinue"}), shutdown_on_exit=False)
+    resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "retinue")})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
 
