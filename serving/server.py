@@ -55,13 +55,23 @@ def serve_project(project: Project, host: str, port: int, language: Language, wo
                 uvicorn.Server(_config(settings, 1)).run(sockets=[listener])
             else:
                 with _shared_counts():
-                    Multiprocess(_config(settings, workers), sockets=[listener]).run()
+                    _Workers(_config(settings, workers), sockets=[listener]).run()
         except KeyboardInterrupt:  # the wish to stop, already fulfilled
             return
 
 
 DRAIN_SECONDS = 30
 """How long requests may take to end after the server was told to."""
+
+
+class _Workers(Multiprocess):
+    """Several processes behind one listening socket; one that dies is replaced."""
+
+    def terminate_all(self) -> None:
+        """Tell all to end, and listen no more: who connects while they drain is refused instead of left waiting."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:

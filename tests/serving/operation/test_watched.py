@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.serving.conftest import AS_OF
 from tests.serving.operation.conftest import Start, Started, started
 
+ROOT = Path(__file__).parents[3]
 SECRET = "SECRET-C-1-SECRET"
 
 
@@ -84,6 +87,14 @@ def test_metrics_tell_of_the_run_that_is_served(server: Started) -> None:
     assert samples["retinue_run_churn_band_customers", (("band", "high"),)] == 1
     assert samples["retinue_model_quality", (("metric", "auc"),)] == 0.78
     assert samples["retinue_run_published_timestamp_seconds", ()] == AS_OF.timestamp() + 2.5 * 3600
+
+
+def test_every_metric_is_documented_and_no_other(server: Started) -> None:
+    text = httpx.get(f"{server.address}/metrics").text
+    exposed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    exposed = {name for name in exposed if not name.endswith("_created")}
+    documented = set(re.findall(r"`(retinue_\w+)`", (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")))
+    assert exposed == documented
 
 
 def test_every_answer_has_a_request_id_the_senders_own_if_it_is_one(server: Started) -> None:
