@@ -7,7 +7,6 @@ from importlib.resources import files
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -51,9 +50,9 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
-    assert isinstance(LOOK_UP, APIRoute)
-    app.router.routes.insert(0, Shortcut(LOOK_UP, [route for router in ROUTERS for route in router.routes]))
     app.mount("/static", StaticFiles(directory=str(files("serving.pages") / "static")), name="static")
+    # the last one added is the first to see a request: whatever may refuse a look-up is added after the short way to it
+    app.add_middleware(Shortcut, look_up=LOOK_UP, others=[route for router in ROUTERS for route in router.routes])
     app.add_middleware(Guard, hosts=settings.hosts)
     operation = settings.operation
     if operation.telemetry:

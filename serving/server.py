@@ -80,6 +80,7 @@ def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
         factory=True,
         workers=workers,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,

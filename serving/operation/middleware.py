@@ -49,7 +49,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                message["headers"].append((b"x-request-id", request_id))
             await send(message)
 
         self.at_once += 1

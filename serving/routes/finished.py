@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from serving.routes.selection import Selection
+from serving.routes.selection import Selection, header
 from serving.routes.state import age_header, service_of
 from serving.store import Published
 
@@ -31,7 +31,7 @@ class Finished(Response):
 
 def known_already(request: Request, published: Published, selection: Selection) -> Finished | None:
     """The answer to a reader who has what would be sent: 304, with its age of now. None: it has to be sent."""
-    asked = next((value for name, value in request.scope["headers"] if name == b"if-none-match"), None)
+    asked = header(request, b"if-none-match")
     if asked is None:
         return None
     tags = {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
@@ -53,9 +53,12 @@ def joined(head: bytes, bodies: list[bytes], tail: bytes) -> bytes:
 
 
 def _about(request: Request, published: Published, selection: Selection) -> list[tuple[bytes, bytes]]:
-    about = [(b"etag", _tag(published, selection))]
-    for name, value in age_header(service_of(request), published.as_of).items():
-        about.append((name.lower().encode(), value.encode()))
+    age = age_header(service_of(request), published.as_of)
+    about = [
+        (b"etag", _tag(published, selection)),
+        (b"age", age["Age"].encode()),
+        (b"retinue-stale", age["Retinue-Stale"].encode()),
+    ]
     if selection.language:
         about.append((b"content-language", selection.language.encode()))
     return about

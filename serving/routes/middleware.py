@@ -77,6 +77,7 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEAD
 
 def _add_headers(message: Message, path: str) -> None:
     """Add the headers as bytes, once each: a look-up costs little more than this."""
-    headers = message["headers"] = [*message["headers"], *_RAW_HEADERS]
-    if not path.startswith("/static/") and not any(name == b"cache-control" for name, _ in headers):
+    headers: list[tuple[bytes, bytes]] = message["headers"]
+    if not path.startswith("/static/") and b"cache-control" not in dict(headers):
         headers.append((b"cache-control", b"no-store"))
+    headers += _RAW_HEADERS

@@ -65,9 +65,20 @@ def _in_one(value: Any, other: Language) -> Any:
 def selection_of(request: Request, fields: str | None, language: Language | None) -> Selection:
     """What a request asks for. Raises ApiError: a field that a score does not have."""
     if language is None:
-        accepted = next((value for name, value in request.scope["headers"] if name == b"accept-language"), None)
+        accepted = header(request, b"accept-language")
         language = named(accepted.decode("latin-1")) if accepted else None
+    if fields is None and language is None:
+        return WHOLE
     return Selection(_known(fields) if fields is not None else None, language)
+
+
+def header(request: Request, wanted: bytes) -> bytes | None:
+    """One header as it came; a loop over few pairs costs less than a mapping of them all."""
+    for name, value in request.scope["headers"]:
+        if name == wanted:
+            found: bytes = value
+            return found
+    return None
 
 
 def _known(fields: str) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from features.errors import RetinueError
+from serving.problems import on_retinue_error
 from serving.score_schema import MAX_ID_LENGTH
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -42,26 +44,36 @@ def is_plain(scope: Scope, customer_id: str) -> bool:
     return not scope["query_string"] and 0 < len(customer_id) <= MAX_ID_LENGTH
 
 
-class Shortcut(BaseRoute):
+class Shortcut:
     """Stands before all routes and takes the plain look-ups of one customer; all else goes on to the routes."""
 
-    def __init__(self, look_up: APIRoute, others: Sequence[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, look_up: APIRoute, others: Sequence[BaseRoute]) -> None:
         """``others``: all routes; the paths among them that go on behind a customer's id are left to them."""
-        self.route = look_up
-        self.handler = look_up.get_route_handler()
+        self.app, self.route = app, look_up
+        self.handler: Handler = look_up.get_route_handler()
         self.prefix = look_up.path.removesuffix(_PARAMETER)
         paths = [other.path for other in others if isinstance(other, APIRoute) and other is not look_up]
         self.longer = tuple(path.removeprefix(look_up.path) for path in paths if path.startswith(look_up.path))
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether a request is a plain look-up."""
-        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(self.prefix):
-            customer_id = scope["path"][len(self.prefix) :]
-            if is_plain(scope, customer_id) and not scope["path"].endswith(self.longer) and not scope.get("root_path"):
-                return Match.FULL, {"route": self.route, "path_params": {"customer_id": customer_id}}
-        return Match.NONE, {}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a look-up. What is raised is answered as everywhere, by the application's handlers of errors."""
-        response = await self.handler(Request(scope, receive, send))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a plain look-up, or pass the request on."""
+        customer_id = self.asked_for(scope)
+        if customer_id is None:
+            await self.app(scope, receive, send)
+            return
+        scope["route"], scope["path_params"] = self.route, {"customer_id": customer_id}
+        request = Request(scope, receive, send)
+        try:
+            response = await self.handler(request)
+        except RetinueError as fault:
+            response = await on_retinue_error(request, fault)
         await response(scope, receive, send)
+
+    def asked_for(self, scope: Scope) -> str | None:
+        """The customer that a plain look-up asks for; None: it is another request."""
+        if scope["type"] != "http" or scope["method"] != "GET" or scope.get("root_path"):
+            return None
+        path: str = scope["path"]
+        customer_id = path[len(self.prefix) :]
+        plain = path.startswith(self.prefix) and is_plain(scope, customer_id) and not path.endswith(self.longer)
+        return customer_id if plain else None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -44,9 +45,14 @@ class Service:
     held: Connection
     metrics: Metrics = field(default_factory=Metrics)
 
+    @cached_property
+    def stale_after(self) -> timedelta:
+        """How old scores may be before they are called stale."""
+        return timedelta(days=self.settings.operation.stale_after_days)
+
     def is_stale(self, as_of: datetime) -> bool:
         """Whether scores of that instant are older than the project allows."""
-        return self.settings.clock() - as_of > timedelta(days=self.settings.operation.stale_after_days)
+        return self.settings.clock() - as_of > self.stale_after
 
 
 def service_of(request: Request) -> Service:
@@ -65,5 +71,6 @@ def served_run(connection: Connection) -> PublishedRun:
 
 def age_header(service: Service, as_of: datetime) -> dict[str, str]:
     """How old an answer is: whole seconds since the instant that its scores speak for, and whether that is too long."""
-    age = int((service.settings.clock() - as_of).total_seconds())
-    return {"Age": str(max(0, age)), "Retinue-Stale": "true" if service.is_stale(as_of) else "false"}
+    age = service.settings.clock() - as_of
+    stale = age > service.stale_after
+    return {"Age": str(max(0, int(age.total_seconds()))), "Retinue-Stale": "true" if stale else "false"}
