@@ -14,7 +14,6 @@ from features.errors import RetinueError
 from serving import problems
 from serving.operation.logs import open_log
 from serving.operation.middleware import Watch
-from serving.operation.telemetry import Traced, start_tracing
 from serving.routes import LOOK_UP, ROUTERS
 from serving.routes.middleware import Guard
 from serving.routes.shortcut import Shortcut
@@ -25,8 +24,9 @@ _DESCRIPTION = """Which customers are about to leave, what kind of customer each
 
 谁即将流失、属于哪类客户、今天应当采取什么行动。
 
-Scores are computed in a batch; every answer says as of when (`as_of`, and the `Age` header in seconds). Errors are
-problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chinese.
+Scores are computed in a batch; every answer says as of when (`as_of`, and the `Age` header in seconds) and whether that is too
+long ago (`Retinue-Stale`). Texts come in English and Chinese, or in the one that `Accept-Language` or `?lang=` names. Every
+answer has an `X-Request-ID`. Errors are problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chinese.
 """
 
 
@@ -56,6 +56,8 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
     app.add_middleware(Guard, hosts=settings.hosts)
     operation = settings.operation
     if operation.telemetry:
+        from serving.operation.telemetry import Traced, start_tracing  # what sends traces takes long to import
+
         app.state.tracing = start_tracing()
         app.add_middleware(Traced, provider=app.state.tracing)
     app.add_middleware(

@@ -4,6 +4,8 @@ import gzip
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -194,3 +196,14 @@ def test_traces_are_sent_to_a_collector_with_the_route_and_without_the_address(
         "retinue.request_id": "mine",
     }
     assert not any(SECRET.encode() in body for body in received)
+
+
+def test_without_the_extra_the_wish_for_traces_is_answered_with_words() -> None:
+    code = (
+        "import sys; sys.modules['opentelemetry.exporter.otlp.proto.http.trace_exporter'] = None\n"
+        "from serving.operation.telemetry import start_tracing; start_tracing()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "TelemetryError" in ended.stderr
+    assert "pip install 'retinue[telemetry]'" in ended.stderr
