@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from features.errors import ProjectError, nearest
+from features.operation_settings import OperationSettings
 from features.project_faults import FindingError, said_by_tables, sentence, table_faults
 from features.score_settings import CostSettings, Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
 from features.text import LANGUAGES, Text
@@ -308,6 +309,7 @@ class Project(Strict):
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
     store: StoreSettings = StoreSettings()
+    operation: OperationSettings = OperationSettings()
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -372,6 +374,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("tiers",): TierSettings,
     ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
+    ("operation",): OperationSettings,
 }
 
 

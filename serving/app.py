@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
@@ -11,8 +12,11 @@ from starlette.exceptions import HTTPException
 
 from features.errors import RetinueError
 from serving import problems
-from serving.routes import ROUTERS
+from serving.operation.logs import open_log
+from serving.operation.middleware import Watch
+from serving.routes import LOOK_UP, ROUTERS
 from serving.routes.middleware import Guard
+from serving.routes.shortcut import Shortcut
 from serving.routes.state import ServeSettings, Service
 from serving.store import Held, open_store
 
@@ -20,15 +24,17 @@ _DESCRIPTION = """Which customers are about to leave, what kind of customer each
 
 谁即将流失、属于哪类客户、今天应当采取什么行动。
 
-Scores are computed in a batch; every answer says as of when (`as_of`, and the `Age` header in seconds). Errors are
-problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chinese.
+Scores are computed in a batch; every answer says as of when (`as_of`, and the `Age` header in seconds) and whether that is too
+long ago (`Retinue-Stale`). Texts come in English and Chinese, or in the one that `Accept-Language` or `?lang=` names. Every
+answer has an `X-Request-ID`. Errors are problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chinese.
 """
 
 
-def create_app(settings: ServeSettings) -> FastAPI:
+def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None) -> FastAPI:
     """The application over the store at ``settings.store_place``, which is made if it is not there.
 
-    Raises StorageError: the store cannot be opened.
+    ``log`` is where requests are logged; by default, on the standard error.
+    Raises StorageError: the store cannot be opened. TelemetryError: traces are wanted, and cannot be sent.
     """
     store = open_store(settings.store_place)
     service = Service(settings, store, Held(store))
@@ -45,7 +51,22 @@ def create_app(settings: ServeSettings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(files("serving.pages") / "static")), name="static")
+    # the last one added is the first to see a request: whatever may refuse a look-up is added after the short way to it
+    app.add_middleware(Shortcut, look_up=LOOK_UP, others=[route for router in ROUTERS for route in router.routes])
     app.add_middleware(Guard, hosts=settings.hosts)
+    operation = settings.operation
+    if operation.telemetry:
+        from serving.operation.telemetry import Traced, start_tracing  # what sends traces takes long to import
+
+        app.state.tracing = start_tracing()
+        app.add_middleware(Traced, provider=app.state.tracing)
+    app.add_middleware(
+        Watch,
+        metrics=service.metrics,
+        log=log or open_log(),
+        most_at_once=operation.requests_at_once,
+        logs_all=operation.log == "requests",
+    )
     app.add_exception_handler(RetinueError, problems.on_retinue_error)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
@@ -56,6 +77,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
     yield
+    if app.state.service.settings.operation.telemetry:
+        app.state.tracing.shutdown()
     service: Service = app.state.service
     service.held.close()
     service.store.close()

@@ -28,12 +28,17 @@ def preferred(accept_language: str) -> Language:
     >>> preferred("fr, zh-CN;q=0.8, en;q=0.5")
     'zh'
     """
+    return named(accept_language) or "en"
+
+
+def named(accept_language: str) -> Language | None:
+    """The same; None if it names no language that the service speaks."""
     ranked = sorted((_weighted(part) for part in accept_language.split(",")), key=lambda pair: -pair[0])
     for weight, tag in ranked:
         language = tag.split("-")[0]
         if weight > 0 and is_language(language):
             return language
-    return "en"
+    return None
 
 
 def _weighted(part: str) -> tuple[float, str]:

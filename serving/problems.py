@@ -45,6 +45,7 @@ INVALID_REQUEST = Kind("invalid-request", 422, Text("The request is not valid", 
 WRONG_HOST = Kind("wrong-host", 421, Text("Not the host of this service", "主机名不属于本服务"))
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, Text("The store cannot be read", "无法读取存储"))
 BAD_REQUEST = Kind("bad-request", 400, Text("The request cannot be read", "无法读取请求"))
+OVERLOADED = Kind("overloaded", 503, Text("Too many requests at once", "并发请求过多"))
 CONFLICT = Kind("conflict", 409, Text("The id stands for another content", "编号已用于其他内容"))
 TOO_LARGE = Kind("too-large", 413, Text("The request is too large", "请求过大"))
 INTERNAL = Kind("internal-error", 500, Text("Something went wrong inside Retinue", "Retinue 内部出错"))

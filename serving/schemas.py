@@ -70,12 +70,18 @@ class PublishedRun(Answer):
     summary: RunSummary
 
 
+class ScorePart(BaseModel):
+    """Some fields of a score, or its texts in one language, as asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 class CustomerPage(Answer):
     """One page of a ranked list of customers."""
 
     run_id: str = Field(description="The run the page comes from / 批次编号")
     as_of: datetime = Field(description="The instant the scores speak for, UTC / 评分时点（UTC）")
-    customers: list[Score]
+    customers: list[Score | ScorePart]
     next_cursor: str | None = Field(description="Give it as cursor to get the next page; null at the end / 下一页游标")
 
 
@@ -94,7 +100,7 @@ class Lookup(BaseModel):
 class LookupAnswer(Answer):
     """The customers found, in the order asked, each once; and the ids that are not in the run."""
 
-    customers: list[Score]
+    customers: list[Score | ScorePart]
     not_found: list[str] = Field(description="Ids that are not in the run / 未找到的客户编号")
 
 
@@ -102,6 +108,15 @@ class Health(Answer):
     """Whether the service runs, or can answer."""
 
     status: Literal["ok"] = Field(description="Always ok; otherwise a problem is returned / 正常")
+
+
+class Readiness(Health):
+    """What the service answers from."""
+
+    run_id: str = Field(description="The run that is served / 当前批次编号")
+    as_of: datetime = Field(description="The instant its scores speak for, UTC / 评分时点（UTC）")
+    age_seconds: int = Field(ge=0, description="Seconds since then / 距该时点的秒数")
+    is_stale: bool = Field(description="Whether that is longer than the project allows / 是否已过期")
 
 
 class ProblemFinding(Answer):

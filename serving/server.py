@@ -1,15 +1,26 @@
 """Starting the server: the API and the pages on an address of this machine alone."""
 
 import ipaddress
+import os
+import signal
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
 
 import typer
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from features.errors import RetinueError
 from features.project import Project
 from features.text import Language, Text
 from serving.app import create_app
+from serving.operation.logs import open_log, take_server_log
+from serving.operation.metrics import WORKERS_FOLDER
 from serving.routes.state import ServeSettings
 from serving.store import current_run, open_store, reading, store_place
 
@@ -20,24 +31,83 @@ class ServeError(RetinueError):
 
 def settings_of(project: Project) -> ServeSettings:
     """What the server needs to know, from the project file."""
-    return ServeSettings(store_place(project), company=project.project.name, timezone=project.timezone)
+    return ServeSettings(
+        store_place(project),
+        company=project.project.name,
+        timezone=project.timezone,
+        operation=project.operation,
+    )
 
 
-def serve_project(project: Project, host: str, port: int, language: Language) -> None:
-    """Serve a project's scores on ``host``:``port`` until interrupted.
+def serve_project(project: Project, host: str, port: int, language: Language, workers: int = 1) -> None:
+    """Serve a project's scores on ``host``:``port``, by so many processes, until interrupted or terminated.
 
+    Being told to end (SIGTERM), the server takes no more connections and answers what it has begun, within DRAIN_SECONDS.
     Raises ServeError: the host is not this machine alone, or the port is taken. StorageError: the store cannot be used.
     """
     settings = settings_of(project)
     listener = listen(host, port)
     with listener:
-        app = create_app(settings)
         typer.echo(_greeting(settings, host, listener.getsockname()[1]).of(language))
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        signal.signal(signal.SIGTERM, _end)
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            if workers == 1:
+                uvicorn.Server(_config(settings, 1)).run(sockets=[listener])
+            else:
+                with _shared_counts():
+                    _Workers(_config(settings, workers), sockets=[listener]).run()
         except KeyboardInterrupt:  # the wish to stop, already fulfilled
             return
+
+
+DRAIN_SECONDS = 30
+"""How long requests may take to end after the server was told to."""
+
+
+class _Workers(Multiprocess):
+    """Several processes behind one listening socket; one that dies is replaced."""
+
+    def terminate_all(self) -> None:
+        """Tell all to end, and listen no more: who connects while they drain is refused instead of left waiting."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        partial(_worker, settings),
+        factory=True,
+        workers=workers,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def _worker(settings: ServeSettings) -> FastAPI:
+    """The application of one process."""
+    log = open_log()
+    take_server_log(log)
+    return create_app(settings, log)
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """Being told to end is no failure: the web server sends itself the signal again after it has drained."""
+    raise SystemExit(0)
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    """A folder in which workers add up their metrics, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="retinue-metrics-") as folder:
+        os.environ[WORKERS_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[WORKERS_FOLDER]
 
 
 def _greeting(settings: ServeSettings, host: str, port: int) -> Text:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from features.catalogue import FEATURES
+from features.operation_settings import OperationSettings
 from features.project import (
     ChurnBands,
     ChurnSettings,
@@ -42,6 +43,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
     "[store]": StoreSettings,
+    "[operation]": OperationSettings,
 }
 
 

@@ -23,13 +23,27 @@ PortOption = Annotated[
         max=65535,
     ),
 ]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        help=here(Text("Processes that answer; one for each core is the most.", "服务进程数；最多每个 CPU 核一个。")),
+        min=1,
+        max=64,
+    ),
+]
 
 
-def serve(project: ProjectOption = Path("."), host: HostOption = "127.0.0.1", port: PortOption = DEFAULT_PORT) -> None:
+def serve(
+    project: ProjectOption = Path("."),
+    host: HostOption = "127.0.0.1",
+    port: PortOption = DEFAULT_PORT,
+    workers: WorkersOption = 1,
+) -> None:
     """Serve the scores of a project until Ctrl+C."""
     from serving.server import serve_project
 
-    serve_project(load_project(project), host, port, LANGUAGE)
+    serve_project(load_project(project), host, port, LANGUAGE, workers)
 
 
 HELP = Text(

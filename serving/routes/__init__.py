@@ -1,5 +1,9 @@
 """The addresses of the service: each route fetches from the store, then returns or raises."""
 
+from typing import cast
+
+from fastapi.routing import APIRoute
+
 from serving.routes import actions, alert_pages, alerts, customers, health, pages, plan, plan_pages, receivables, runs
 
 # receivables and the plan stand first: the id of a customer may hold a slash, and takes the rest of an address otherwise
@@ -8,6 +12,7 @@ ROUTERS = (
     receivables.router,
     plan.router,
     customers.router,
+    customers.lookup_router,
     runs.router,
     actions.router,
     health.router,
@@ -15,3 +20,6 @@ ROUTERS = (
     plan_pages.router,
     pages.router,
 )
+
+LOOK_UP = cast(APIRoute, customers.lookup_router.routes[0])
+"""The route of one customer, to which `Shortcut` is the short way."""

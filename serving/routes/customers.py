@@ -1,6 +1,6 @@
 """Customers in the API: one, a ranked list, or many at once. Answers are the stored bytes, never encoded again."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,14 +15,20 @@ from serving.problems import (
     STALE_CURSOR,
     ApiError,
     documented,
+    nothing_published,
 )
 from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
-from serving.routes.state import age_header, served_run, service_of
-from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer
+from serving.routes.finished import described, finished, joined, known_already
+from serving.routes.selection import FieldsQuery, LanguageQuery, selection_of
+from serving.routes.shortcut import LookupRoute
+from serving.routes.state import served_run, service_of
+from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer, ScorePart
 from serving.score_schema import MAX_ID_LENGTH, ChurnBand, Score, StageCode, TierCode, TrajectoryCode
-from serving.store import Filters, Sort, Stored, find_customer, find_customers, list_customers, reading
+from serving.store import Filters, Sort, find_customer, find_customers, list_customers, published_of, reading
 
 router = APIRouter(prefix="/v1", tags=["customers"])
+lookup_router = APIRouter(prefix="/v1", tags=["customers"], route_class=LookupRoute)
+"""The look-up of one customer alone, to which there is a shorter way."""
 
 SortName = Literal[
     "-expected_profit",
@@ -48,10 +54,6 @@ def parse_sort(name: SortName) -> Sort:
     return Sort(name.removeprefix("-"), descending=name.startswith("-"))
 
 
-def _ok(model: type[Any], description: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model, "description": description}}
-
-
 def not_found(customer_id: str) -> ApiError:
     """The error for an id that is not in the run that is served."""
     shown = customer_id if len(customer_id) <= 80 else f"{customer_id[:80]}…"
@@ -65,31 +67,37 @@ def not_found(customer_id: str) -> ApiError:
     )
 
 
-@router.get(
+@lookup_router.get(
     "/customers/{customer_id:path}",
     summary="One customer / 查询一位客户",
     responses={
-        **_ok(Score, "The customer's score / 客户评分"),
+        **described(Score | ScorePart, "The customer's score / 客户评分"),
         **documented(CUSTOMER_NOT_FOUND, INVALID_REQUEST, NOTHING_PUBLISHED),
     },
 )
 async def get_customer(
-    request: Request, customer_id: Annotated[str, Path(min_length=1, max_length=MAX_ID_LENGTH, examples=["C-1042"])]
+    request: Request,
+    customer_id: Annotated[str, Path(min_length=1, max_length=MAX_ID_LENGTH, examples=["C-1042"])],
+    fields: FieldsQuery = None,
+    lang: LanguageQuery = None,
 ) -> Response:
     """Churn risk, segment, recommended action and reasons of one customer. ``Age``: seconds since ``as_of``."""
+    selection = selection_of(request, fields, lang)
     service = service_of(request)
-    stored: Stored | None = service.held.ask(find_customer, customer_id)
+    stored = service.held.ask(find_customer, customer_id)
     if stored is None:
         service.held.ask(served_run)
         raise not_found(customer_id)
-    return Response(stored.body, media_type="application/json", headers=age_header(service, stored.as_of))
+    if unchanged := known_already(request, stored.published, selection):
+        return unchanged
+    return finished(request, stored.published, selection, selection.of(stored.body))
 
 
 @router.get(
     "/customers",
     summary="A ranked list of customers / 客户排序列表",
     responses={
-        **_ok(CustomerPage, "One page of the list / 列表的一页"),
+        **described(CustomerPage, "One page of the list / 列表的一页"),
         **documented(BAD_CURSOR, STALE_CURSOR, INVALID_REQUEST, NOTHING_PUBLISHED),
     },
 )
@@ -105,6 +113,8 @@ def get_customers(
     sort: SortName = "-expected_profit",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(min_length=1, max_length=MAX_CURSOR_LENGTH)] = None,
+    fields: FieldsQuery = None,
+    lang: LanguageQuery = None,
 ) -> Response:
     """Customers by segment, churn band, action, tier, stage of life, course of spend, or the start of an id or part of a
     name (``search``).
@@ -112,37 +122,42 @@ def get_customers(
     Customers without the value that is sorted by come last. Give ``next_cursor`` as ``cursor`` to get the next page;
     once newer scores are published, an old cursor is answered with 410.
     """
-    service = service_of(request)
-    with reading(service.store) as connection:
+    selection = selection_of(request, fields, lang)
+    with reading(service_of(request).store) as connection:
         run = served_run(connection)
+        published = published_of(run)
         after = decode_cursor(cursor, run.run_id, sort) if cursor else None
+        if unchanged := known_already(request, published, selection):
+            return unchanged
         filters = Filters(segment, churn_band, action, tier, lifecycle_stage, trajectory, search)
         page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, limit)
     following = encode_cursor(run.run_id, sort, page.last) if page.last else None
     head = orjson.dumps({"run_id": run.run_id, "as_of": run.as_of}, option=orjson.OPT_UTC_Z)
     tail = orjson.dumps({"next_cursor": following})
-    body = b'%b,"customers":[%b],%b' % (head[:-1], b",".join(page.bodies), tail[1:])
-    return Response(body, media_type="application/json", headers=age_header(service, run.as_of))
+    bodies = [selection.of(body) for body in page.bodies]
+    body = joined(head[:-1] + b',"customers":[', bodies, b"]," + tail[1:])
+    return finished(request, published, selection, body)
 
 
 @router.post(
     "/customers:lookup",
     summary="Many customers at once / 批量查询客户",
     responses={
-        **_ok(LookupAnswer, "Those found, and the ids not found / 找到的客户与未找到的编号"),
+        **described(LookupAnswer, "Those found, and the ids not found / 找到的客户与未找到的编号", tagged=False),
         **documented(BAD_REQUEST, INVALID_REQUEST, NOTHING_PUBLISHED),
     },
 )
-async def lookup_customers(request: Request, lookup: Lookup) -> Response:
+async def lookup_customers(
+    request: Request, lookup: Lookup, fields: FieldsQuery = None, lang: LanguageQuery = None
+) -> Response:
     """Up to 1,000 customers in the order asked, each once; ids that are not in the run are listed apart."""
+    selection = selection_of(request, fields, lang)
     service = service_of(request)
     wanted = list(dict.fromkeys(lookup.customer_ids))
     found = service.held.ask(find_customers, wanted)
-    run = service.held.ask(served_run)
-    bodies = b",".join(found[customer_id] for customer_id in wanted if customer_id in found)
-    missing = orjson.dumps([customer_id for customer_id in wanted if customer_id not in found])
-    return Response(
-        b'{"customers":[%b],"not_found":%b}' % (bodies, missing),
-        media_type="application/json",
-        headers=age_header(service, run.as_of),
-    )
+    if found is None:
+        raise nothing_published()
+    bodies = [selection.of(found.bodies[one]) for one in wanted if one in found.bodies]
+    missing = orjson.dumps([one for one in wanted if one not in found.bodies])
+    body = joined(b'{"customers":[', bodies, b'],"not_found":' + missing + b"}")
+    return finished(request, found.published, selection, body)

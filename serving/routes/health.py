@@ -1,14 +1,15 @@
-"""Whether the service runs (``/healthz``) and whether it can answer (``/readyz``)."""
+"""Whether the service runs (``/healthz``), whether it can answer (``/readyz``), and its counts (``/metrics``)."""
 
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from features.text import Text
 from serving.problems import NOTHING_PUBLISHED, STORE_UNAVAILABLE, ApiError, documented
 from serving.routes.state import served_run, service_of
-from serving.schemas import Health
-from serving.store import reading
+from serving.schemas import Health, Readiness
+from serving.store import current_run, reading
 
 router = APIRouter(tags=["health"])
 
@@ -24,11 +25,12 @@ async def get_health() -> Response:
 @router.get(
     "/readyz",
     summary="Can it answer? / 能否提供查询",
-    responses={200: {"model": Health}, **documented(NOTHING_PUBLISHED)},
+    responses={200: {"model": Readiness}, **documented(NOTHING_PUBLISHED)},
 )
 def get_readiness(request: Request) -> Response:
-    """The store is where it should be, can be read, and holds a published run."""
-    store = service_of(request).store
+    """The store is where it should be, can be read, and holds a published run. Stale scores are answered, and called so."""
+    service = service_of(request)
+    store = service.store
     if isinstance(store.place, Path) and not store.place.exists():
         raise ApiError(
             STORE_UNAVAILABLE,
@@ -39,5 +41,22 @@ def get_readiness(request: Request) -> Response:
             path=store.place.name,
         )
     with reading(store) as connection:
-        served_run(connection)
-    return Response(_OK, media_type="application/json")
+        run = served_run(connection)
+    ready = Readiness(
+        status="ok",
+        run_id=run.run_id,
+        as_of=run.as_of,
+        age_seconds=max(0, int((service.settings.clock() - run.as_of).total_seconds())),
+        is_stale=service.is_stale(run.as_of),
+    )
+    return Response(ready.model_dump_json(), media_type="application/json")
+
+
+@router.get("/metrics", include_in_schema=False)
+def get_metrics(request: Request) -> Response:
+    """Counts of requests, and age and quality of the scores, in Prometheus' text format."""
+    service = service_of(request)
+    with reading(service.store) as connection:
+        run = current_run(connection)
+    told = service.metrics.told(run, service.settings.clock(), run is not None and service.is_stale(run.as_of))
+    return Response(told, media_type=CONTENT_TYPE_LATEST)

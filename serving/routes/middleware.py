@@ -1,6 +1,6 @@
 """What every answer carries, and who may ask: plain ASGI, since a look-up costs little more than this."""
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,7 +38,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add_headers(MutableHeaders(scope=message), scope["path"])
+                _add_headers(message, scope["path"])
             await send(message)
 
         app = self.app if _host(scope) in self.hosts else problem(Request(scope), WRONG_HOST, _WRONG_HOST)
@@ -72,8 +72,12 @@ def _host(scope: Scope) -> str:
     return name if colon and port.isdigit() else host
 
 
-def _add_headers(headers: MutableHeaders, path: str) -> None:
-    for name, value in _HEADERS.items():
-        headers[name] = value
-    if not path.startswith("/static/"):
-        headers["Cache-Control"] = "no-store"
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+
+
+def _add_headers(message: Message, path: str) -> None:
+    """Add the headers as bytes, once each: a look-up costs little more than this."""
+    headers: list[tuple[bytes, bytes]] = message["headers"]
+    if not path.startswith("/static/") and b"cache-control" not in dict(headers):
+        headers.append((b"cache-control", b"no-store"))
+    headers += _RAW_HEADERS

@@ -1,13 +1,16 @@
 """What every route works with: settings, the open store, and one held connection for look-ups."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from features.operation_settings import OperationSettings
+from serving.operation.metrics import Metrics
 from serving.problems import nothing_published
 from serving.schemas import PublishedRun
 from serving.store import Held, Place, Store, current_run
@@ -29,6 +32,7 @@ class ServeSettings:
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
+    operation: OperationSettings = field(default_factory=OperationSettings)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,16 @@ class Service:
     settings: ServeSettings
     store: Store
     held: Held
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @cached_property
+    def stale_after(self) -> timedelta:
+        """How old scores may be before they are called stale."""
+        return timedelta(days=self.settings.operation.stale_after_days)
+
+    def is_stale(self, as_of: datetime) -> bool:
+        """Whether scores of that instant are older than the project allows."""
+        return self.settings.clock() - as_of > self.stale_after
 
 
 def service_of(request: Request) -> Service:
@@ -55,5 +69,7 @@ def served_run(connection: Connection) -> PublishedRun:
 
 
 def age_header(service: Service, as_of: datetime) -> dict[str, str]:
-    """How old an answer is: whole seconds since the instant that its scores speak for."""
-    return {"Age": str(max(0, int((service.settings.clock() - as_of).total_seconds())))}
+    """How old an answer is: whole seconds since the instant that its scores speak for, and whether that is too long."""
+    age = service.settings.clock() - as_of
+    stale = age > service.stale_after
+    return {"Age": str(max(0, int(age.total_seconds()))), "Retinue-Stale": "true" if stale else "false"}

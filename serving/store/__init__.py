@@ -27,8 +27,10 @@ from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, 
 from serving.store.publishing import NO_ACTION, Run, publish, roll_back
 from serving.store.queries import (
     Filters,
+    Found,
     Page,
     Position,
+    Published,
     Sort,
     Stored,
     count_customers,
@@ -36,6 +38,7 @@ from serving.store.queries import (
     find_customer,
     find_customers,
     list_customers,
+    published_of,
 )
 from serving.store.tables import SORT_COLUMNS
 
@@ -50,6 +53,7 @@ __all__ = [
     "Debts",
     "Entry",
     "Filters",
+    "Found",
     "Held",
     "InvoiceFilters",
     "InvoicePosition",
@@ -60,6 +64,7 @@ __all__ = [
     "Place",
     "PlanFilters",
     "Position",
+    "Published",
     "Run",
     "Sort",
     "Store",
@@ -86,6 +91,7 @@ __all__ = [
     "open_store",
     "plan_words",
     "publish",
+    "published_of",
     "reading",
     "roll_back",
     "store_place",

@@ -1,22 +1,55 @@
 """All questions that are asked of the store. Customers come as finished JSON, the bytes that were published."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    SelectBase,
+    and_,
+    bindparam,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
 
 from serving.schemas import PublishedRun, RunSummary
-from serving.store.dialects import is_one_of
 from serving.store.tables import CURRENT, RUNS, SCORES
 
 
+class Published(NamedTuple):
+    """What an answer tells of the run that it comes from: the instant it speaks for, and what names just this publication."""
+
+    as_of: datetime
+    tag: str
+
+
 class Stored(NamedTuple):
-    """One customer's finished JSON and the instant it speaks for."""
+    """One customer's finished JSON and where it comes from."""
 
     body: bytes
-    as_of: datetime
+    published: Published
+
+
+class Found(NamedTuple):
+    """Customers' finished JSON by id, those that there are, and where it comes from."""
+
+    bodies: dict[str, bytes]
+    published: Published
 
 
 class Filters(NamedTuple):
@@ -70,29 +103,83 @@ def _published(row: Row[tuple[object, ...]]) -> PublishedRun:
     )
 
 
+def published_of(run: PublishedRun) -> Published:
+    """What answers from a run tell of it."""
+    return _publication(run.run_id, run.as_of, run.published_at)
+
+
+@lru_cache(maxsize=8)
+def _publication(run_id: str, as_of: datetime | str, published_at: datetime | str) -> Published:
+    """From the run's columns, as instants or as they are stored. Look-ups ask for the same one again and again."""
+    spoken_for, at = (datetime.fromisoformat(t) if isinstance(t, str) else t for t in (as_of, published_at))
+    return Published(spoken_for, sha256(f"{run_id} {at.timestamp()}".encode()).hexdigest()[:16])
+
+
+_RUN = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.published_at)
+_SERVED = CURRENT.join(RUNS, CURRENT.c.run == RUNS.c.number)
 _ONE = (
-    select(SCORES.c.body, RUNS.c.as_of)
-    .select_from(CURRENT)
-    .join(RUNS, CURRENT.c.run == RUNS.c.number)
-    .join(SCORES, SCORES.c.run == RUNS.c.number)
+    select(SCORES.c.body, *_RUN)
+    .select_from(_SERVED.join(SCORES, SCORES.c.run == RUNS.c.number))
     .where(SCORES.c.customer_id == bindparam("customer_id"))
+)
+_ASKED = func.json_each(bindparam("customer_ids")).table_valued("value")
+# The run comes first, in the same statement: what is published meanwhile cannot come between. SCORES is asked for each id by
+# its index: from an outer join SQLite cannot turn to reading all scores for each id.
+_MANY = union_all(
+    select(*_RUN).select_from(_SERVED),
+    select(_ASKED.c.value, SCORES.c.body, null()).select_from(
+        CURRENT.join(_ASKED, true()).outerjoin(
+            SCORES, and_(SCORES.c.run == CURRENT.c.run, SCORES.c.customer_id == _ASKED.c.value)
+        )
+    ),
+)
+_AMONG = SCORES.c.customer_id.in_(bindparam("customer_ids", expanding=True))
+_MANY_ANYWHERE = select(SCORES.c.customer_id, SCORES.c.body, *_RUN).select_from(
+    _SERVED.outerjoin(SCORES, and_(SCORES.c.run == CURRENT.c.run, _AMONG))
 )
 
 
 def find_customer(connection: Connection, customer_id: str) -> Stored | None:
     """The customer in the run that is served now; None when there is none of this id."""
-    row = connection.execute(_ONE, {"customer_id": customer_id}).first()
-    return Stored(row.body, datetime.fromisoformat(row.as_of)) if row else None
+    if connection.dialect.name == "sqlite":
+        rows = _by_driver(connection, _ONE_IN_SQLITE, {"customer_id": customer_id})
+    else:
+        rows = connection.execute(_ONE, {"customer_id": customer_id}).all()
+    if not rows:
+        return None
+    body, *run = rows[0]
+    return Stored(body, _publication(*run))
 
 
-def find_customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, bytes]:
-    """The bodies of those of ``customer_ids`` that are in the run that is served now, by id; one statement."""
-    found = (
-        select(SCORES.c.customer_id, SCORES.c.body)
-        .select_from(CURRENT.join(SCORES, CURRENT.c.run == SCORES.c.run))
-        .where(is_one_of(connection, SCORES.c.customer_id, customer_ids))
-    )
-    return dict(connection.execute(found).all())
+def find_customers(connection: Connection, customer_ids: Sequence[str]) -> Found | None:
+    """Those of ``customer_ids`` that are in the run that is served now; one statement. None: there is no run."""
+    askable = [customer_id for customer_id in customer_ids if "\0" not in customer_id]  # SQLite's JSON ends at a NUL
+    if connection.dialect.name == "sqlite":
+        rows = _by_driver(connection, _MANY_IN_SQLITE, {"customer_ids": orjson.dumps(askable).decode()})
+        run, rows = rows[:1], rows[1:]
+    else:
+        rows = connection.execute(_MANY_ANYWHERE, {"customer_ids": askable}).all()
+        run = [row[2:] for row in rows[:1]]
+    if not run:
+        return None
+    return Found({row[0]: row[1] for row in rows if row[1] is not None}, _publication(*run[0]))
+
+
+def _in_sqlite(statement: SelectBase) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+_ONE_IN_SQLITE, _MANY_IN_SQLITE = _in_sqlite(_ONE), _in_sqlite(_MANY)
+
+
+def _by_driver(connection: Connection, statement: str, values: dict[str, str]) -> Sequence[Sequence[Any]]:
+    """The rows of a statement, asked of SQLite's driver itself: SQLAlchemy's way to it costs more than the look-up."""
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        return driver.execute(statement, values).fetchall()
+    except sqlite3.Error as fault:
+        raise DBAPIError(statement, values, fault) from fault
 
 
 def list_customers(

@@ -242,7 +242,10 @@ def test_the_current_run_tells_its_model_and_its_groups(server: str) -> None:
 
 def test_health_and_readiness_are_ok_while_a_run_is_served(server: str) -> None:
     assert httpx.get(f"{server}/healthz").json() == {"status": "ok"}
-    assert httpx.get(f"{server}/readyz").json() == {"status": "ok"}
+    ready = httpx.get(f"{server}/readyz").json()
+    assert (ready["status"], ready["run_id"], ready["as_of"]) == ("ok", "run-1", "2026-03-31T00:00:00Z")
+    assert ready["age_seconds"] == pytest.approx((datetime.now(UTC) - AS_OF).total_seconds(), abs=30)
+    assert ready["is_stale"] is (ready["age_seconds"] > 8 * 24 * 3600)
 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems(server: str) -> None:

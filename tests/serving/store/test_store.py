@@ -71,7 +71,7 @@ def test_a_published_customer_equals_its_row_field_for_field(store: Store) -> No
         for row in COMPANY:
             stored = find_customer(connection, row["customer_id"])
             assert stored is not None
-            assert stored.as_of == AS_OF
+            assert stored.published.as_of == AS_OF
             since = row["trajectory_since"] and row["trajectory_since"].isoformat()
             assert json.loads(stored.body) == row | {"as_of": "2026-03-31T00:00:00Z", "trajectory_since": since}
             assert list(json.loads(stored.body)) == SCORES_SCHEMA.names
@@ -268,7 +268,15 @@ def test_many_customers_are_found_at_once_and_strange_ids_are_not(store: Store) 
     publish(store, run(), table(COMPANY))
     with reading(store) as connection:
         found = find_customers(connection, ["C-2", "nobody", ODD_ID, "C-1\0", "C-1\0x", "c-1"])
-    assert sorted(found) == sorted(["C-2", ODD_ID])
+    assert found is not None
+    assert sorted(found.bodies) == sorted(["C-2", ODD_ID])
+    assert found.published.as_of == AS_OF
+
+
+def test_nobody_is_found_while_nothing_is_published(store: Store) -> None:
+    with reading(store) as connection:
+        assert find_customer(connection, "C-1") is None
+        assert find_customers(connection, ["C-1"]) is None
 
 
 # Faults of the machine
@@ -291,7 +299,8 @@ def test_readers_see_one_run_while_others_are_published(store: Store) -> None:
                 sort = Sort("customer_id", False)
                 page = list_customers(connection, current.run_id, Filters(), sort, None, 100)
                 everybody = find_customers(connection, [f"C-{i:03}" for i in range(100)])
-            values = {json.loads(b)["expected_profit"] for b in [*page.bodies, *everybody.values()]}
+                assert everybody is not None
+            values = {json.loads(b)["expected_profit"] for b in [*page.bodies, *everybody.bodies.values()]}
             seen.update(values)
             if values != {float(current.run_id)}:
                 mixed.append(values)
