@@ -80,7 +80,7 @@ def _write_sheet(book: Any, table: pd.DataFrame, titles: Sequence[str]) -> None:
             _write_cell(sheet, row, place, cell, text, day)
 
 
-def _write_cell(sheet: Any, row: int, place: int, cell: object, text: Any, day: Any) -> None:
+def _write_cell(sheet: Any, row: int, place: int, cell: Any, text: Any, day: Any) -> None:
     """One cell of a workbook by its own kind; what is missing or no number stays empty."""
     if isinstance(cell, str):
         sheet.write_string(row, place, cell[:MOST_SIGNS], text)
