@@ -24,6 +24,7 @@ from features.writing import atomic_file, require_space
 from serving.debts import debtor_frame, debtor_table, invoice_table
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
+from serving.decisions.learnt import learnt_beliefs, with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.schemas import PublishedRun
@@ -34,6 +35,7 @@ from training.beside import (
     ServingCredit,
     ServingLifetimeValue,
     serving_credit,
+    serving_effects,
     serving_late_payment,
     serving_lifetime_value,
 )
@@ -131,7 +133,7 @@ def score(
     champion, playbook = champion_churn(project), load_playbook(project)
     segments = serving_segments(project) if "orders" in project.tables else None
     lifetime, clusters = serving_lifetime_value(project), serving_clusters(project)
-    late, credit = serving_late_payment(project), serving_credit(project)
+    late, credit, effects = serving_late_payment(project), serving_credit(project), serving_effects(project)
     progress(Text("reading the facts", "读取数据"), 0.1)
     with open_facts(project) as facts:
         progress(Text("computing features", "计算特征"), 0.25)
@@ -140,6 +142,7 @@ def score(
         level = followed(facts, champion.stored, as_of.astimezone(project.timezone))
         champion = replace(champion, stored=level.model)
         names = names_at(facts, as_of)
+        learnt = learnt_beliefs(effects, playbook, facts, frame, as_of, champion.stored.facts.horizon_days)
         progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.4)
         stands = _standing(facts, frame, as_of, lifetime, clusters)
         progress(Text("receivables", "应收账款"), 0.45)
@@ -150,7 +153,7 @@ def score(
     debtors = _debtors(found, named, playbook, credit) if found else None
     named = _with_debts(named, debtors, project)
     invoices = invoice_table(found, project, late.version if late else None) if found else None
-    beliefs = beliefs_of(project, playbook)
+    beliefs = with_learnt(beliefs_of(project, playbook), playbook, learnt)
     scores = score_frame(named, project, champion, segments.model if segments else None, playbook, beliefs)
     require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
     progress(Text("writing and publishing", "写入并发布"), 0.8)
@@ -163,7 +166,8 @@ def score(
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
         run = Run(run_id_of(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
-        kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
+        features, notes = (frame.assign(**learnt.columns()), learnt.notes()) if learnt else (frame, None)
+        kept = keep_snapshot(project, run.run_id, features, scores, level.shift, notes)
         with closing(open_project_store(project)) as store:
             published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
     versions = Versions(
@@ -172,6 +176,7 @@ def score(
         clusters.version if clusters else None,
         late.version if late else None,
         credit.version if credit else None,
+        effects.version if effects and learnt else None,
     )
     record_scoring(project, champion, versions, run.run_id, as_of, run.published_at, scores, kept)
     progress(Text("done", "完成"), 1.0)

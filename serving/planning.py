@@ -23,6 +23,7 @@ from features.writing import atomic_file, require_space
 from serving.batch import RUN_ID
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
+from serving.decisions.learnt import kept_beliefs, with_learnt
 from serving.decisions.next_best_action import LOST_VALUE
 from serving.decisions.plan import Plan, make_plan
 from serving.decisions.playbook import Playbook, load_playbook
@@ -83,10 +84,12 @@ def plan(
     progress(Text("reading scores and features", "读取评分与特征"), 0.0)
     scores = _scores(scores_file)
     run_id = scores.schema.metadata[RUN_ID.encode()].decode()
-    frame = _with_features(scores, kept_features(project, run_id))
+    kept = kept_features(project, run_id)
+    frame = _with_features(scores, kept)
     frame[LOST_VALUE] = np.where(frame["churn_probability"].isna(), value_if_back(frame, project), np.nan)
     playbook = _with_budget(load_playbook(project), budget)
-    beliefs = beliefs_of(project, playbook)
+    learnt = kept_beliefs(kept) if kept is not None else None
+    beliefs = with_learnt(beliefs_of(project, playbook), playbook, learnt)
     progress(Text("weighing {n:,} customers", "评估 {n:,} 位客户").format(n=len(frame)), 0.3)
     as_of = scores["as_of"][0].as_py()
     currency = scores["currency"][0].as_py()

@@ -1,5 +1,5 @@
 """What a training learns beside churn: what customers will bring, who pays late, who can be trusted with credit, whom actions
-change.
+change, and by how much.
 
 These models are judged beside naive ones when they are fitted and refuse to be made where they do not beat them; so the
 version registered last serves. Where the facts do not suffice, the training says why and goes on.
@@ -27,13 +27,19 @@ from training.late_payment.stored import to_json as late_payment_to_json
 from training.lifetime_value.fit import fit_lifetime_value
 from training.lifetime_value.lifetime_value import LifetimeValue
 from training.plain_models import log_plain_model, serving_plain_model
+from training.treatment_effects.beliefs import Beliefs
+from training.treatment_effects.learn import learn_effects
+from training.treatment_effects.learnt import LearntEffects
+from training.treatment_effects.learnt import from_json as effects_from_json
+from training.treatment_effects.learnt import to_json as effects_to_json
+from training.treatment_effects.report import effects_report
 from training.uplift.learn import learn_uplift
 from training.uplift.model import LearntUplift
 from training.uplift.report import race_report
 from training.uplift.stored import from_json as uplift_from_json
 from training.uplift.stored import to_json as uplift_to_json
 
-LIFETIME_VALUE, CREDIT, LATE_PAYMENT, UPLIFT = "value", "credit", "late_payment", "uplift"
+LIFETIME_VALUE, CREDIT, LATE_PAYMENT, UPLIFT, EFFECTS = "value", "credit", "late_payment", "uplift", "effects"
 """Purposes under which the models are registered."""
 
 Model = TypeVar("Model")
@@ -52,6 +58,7 @@ class Beside:
     credit_json: str = ""
     uplift: LearntUplift | Text | None = None
     uplift_json: str = ""
+    effects: LearntEffects | Text | None = None
 
 
 @dataclass(frozen=True)
@@ -86,9 +93,19 @@ class ServingUplift:
     version: str
 
 
-def learn_beside(facts: Facts, as_of: datetime, seed: int, progress: Progress) -> Beside:
-    """Fit all of them on what is known before ``as_of`` (aware)."""
-    lifetime = late = credit = uplift = None
+@dataclass(frozen=True)
+class ServingEffects:
+    """What actions do to whom, as it serves, and its version."""
+
+    model: LearntEffects
+    version: str
+
+
+def learn_beside(
+    facts: Facts, as_of: datetime, seed: int, progress: Progress, beliefs: Beliefs | None = None
+) -> Beside:
+    """Fit all of them on what is known before ``as_of`` (aware); ``beliefs`` about actions are what their effects are shrunk to."""
+    lifetime = late = credit = uplift = effects = None
     kept = kept_uplift = ""
     if "orders" in facts.columns:
         progress(Text("learning what customers will buy", "学习客户未来的购买"), 0.0)
@@ -101,10 +118,11 @@ def learn_beside(facts: Facts, as_of: datetime, seed: int, progress: Progress) -
     if isinstance(credit, CreditScore):
         kept = credit.to_json(snapshot(facts, [as_of], features=features_of(facts)).to_pandas())
     if "treatments" in facts.columns:
-        uplift = or_why_not(lambda: learn_uplift(facts, as_of, seed, part_of(progress, 0.9, 1.0)))
+        uplift = or_why_not(lambda: learn_uplift(facts, as_of, seed, part_of(progress, 0.9, 0.95)))
+        effects = or_why_not(lambda: learn_effects(facts, as_of, beliefs or {}, seed, part_of(progress, 0.95, 1.0)))
     if isinstance(uplift, LearntUplift):
         kept_uplift = uplift_to_json(uplift, snapshot(facts, [as_of], features=training_features(facts)).to_pandas())
-    return Beside(lifetime, late, credit, kept, uplift, kept_uplift)
+    return Beside(lifetime, late, credit, kept, uplift, kept_uplift, effects)
 
 
 def or_why_not(fit: Callable[[], Model]) -> Model | Text:
@@ -130,6 +148,10 @@ def log_beside(project: Project, learnt: Beside) -> None:
         found = learnt.uplift
         files = race_report(found)
         log_plain_model(project, UPLIFT, learnt.uplift_json, found.parameters(), found.metrics(), files)
+    if isinstance(learnt.effects, LearntEffects):
+        effects = learnt.effects
+        files = effects_report(effects)
+        log_plain_model(project, EFFECTS, effects_to_json(effects), effects.parameters(), effects.metrics(), files)
 
 
 def serving_lifetime_value(project: Project) -> ServingLifetimeValue | None:
@@ -156,3 +178,9 @@ def serving_uplift(project: Project) -> ServingUplift | None:
     """What was learnt of actions and serves; None where none was registered. Raises ModelError, StorageError."""
     found = serving_plain_model(project, UPLIFT)
     return None if found is None else ServingUplift(uplift_from_json(found.text), found.version)
+
+
+def serving_effects(project: Project) -> ServingEffects | None:
+    """What actions do to whom, as it serves; None where none was registered. Raises ModelError, StorageError."""
+    found = serving_plain_model(project, EFFECTS)
+    return None if found is None else ServingEffects(effects_from_json(found.text), found.version)

@@ -56,6 +56,7 @@ from training.models.stored import ModelFacts, StoredModel
 from training.panel import best_attribute, is_dated, rows_of_day
 from training.registry import Signature, settle
 from training.tracking import champion_as_judged, champion_churn, log_churn_model, log_files, log_segments, recording
+from training.treatment_effects.beliefs import Beliefs
 from training.tuned import tuned_settings
 from training.when import When, learn_when
 
@@ -115,12 +116,14 @@ def train(
     costs: DecisionCosts = USUAL_COSTS,
     signed: Signature | None = None,
     tune_for: timedelta | None = None,
+    beliefs: Beliefs | None = None,
 ) -> Training:
     """Train, judge, register and, if it may serve, promote a churn model, the segments and the groups as of ``as_of``.
 
     It may serve if the gate lets it pass and no leak was found. Only facts known before ``as_of`` are used. ``costs`` is
     the action that models are compared by in money; ``signed`` stands on the ledger beside a promotion; ``tune_for`` is the
-    time to search for better parameters in, which takes up where a search on the same data was interrupted.
+    time to search for better parameters in, which takes up where a search on the same data was interrupted; ``beliefs`` about
+    what actions do to leaving are what their effects are shrunk to (None: they are believed to do nothing).
     Raises AsOfError, NotEnoughDataError, FactsError, ProjectError, StorageError; then nothing serves that did not before.
     """
     require_space(project.workspace, WORKSPACE_MEGABYTES)
@@ -128,7 +131,7 @@ def train(
     progress(Text("reading the facts", "读取数据"), 0.0)
     with open_facts(project) as facts:
         data = load_training_data(facts, as_of.astimezone(project.timezone), SEED, progress)
-        beside = learn_beside(facts, data.plan.as_of, SEED, part_of(progress, 0.2, 0.3))
+        beside = learn_beside(facts, data.plan.as_of, SEED, part_of(progress, 0.2, 0.3), beliefs)
     with recording(project):
         settings = Settings(categories=data.categories, of_silence=project.churn.kind == "silence")
         if tune_for:

@@ -86,6 +86,7 @@ class Scoring:
     clusters_version: str | None = None
     late_payment_version: str | None = None
     credit_version: str | None = None
+    effects_version: str | None = None
 
 
 Record = Promotion | Scoring

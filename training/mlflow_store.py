@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow import ActiveRun, MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-PURPOSES = ("churn", "segments", "clusters", "value", "credit", "late_payment", "uplift")
+PURPOSES = ("churn", "segments", "clusters", "value", "credit", "late_payment", "uplift", "effects")
 CHAMPION = "champion"
 """Alias of the version that serves."""
 STORES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")

@@ -65,6 +65,7 @@ class Versions:
     clusters: str | None = None
     late_payment: str | None = None
     credit: str | None = None
+    effects: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,17 @@ class Replay:
 
 
 def keep_snapshot(
-    project: Project, run_id: str, frame: pd.DataFrame, scores: pa.Table, shift: LevelShift | None = None
+    project: Project,
+    run_id: str,
+    frame: pd.DataFrame,
+    scores: pa.Table,
+    shift: LevelShift | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> Kept:
     """Write the features that were scored, and what was served, under the workspace; remove the oldest of very many.
 
-    ``shift`` is what the model's level was moved by. Parameters: ``frame`` has customer_id and the features (float64), ``scores`` the same customers in the same order.
+    ``shift`` is what the model's level was moved by, ``notes`` go into the file's metadata. Parameters: ``frame`` has customer_id and
+    the features (float64), ``scores`` the same customers in the same order.
     Raises StorageError: the disk is full or the place cannot be written.
     """
     numbers = [name for name in frame.columns if frame[name].dtype == np.float64]
@@ -113,7 +120,8 @@ def keep_snapshot(
     served = {kept_name: scores[name] for name, kept_name in SERVED.items()}
     table = pa.table(columns | served | {ABSTAINED: scores[ABSTAINED]})
     if shift:
-        table = table.replace_schema_metadata({LEVEL: json.dumps(asdict(shift))})
+        notes = {**(notes or {}), LEVEL: json.dumps(asdict(shift))}
+    table = table.replace_schema_metadata(notes or None)
     file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
     with atomic_file(file) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -150,6 +158,7 @@ def record_scoring(
         clusters_version=versions.clusters,
         late_payment_version=versions.late_payment,
         credit_version=versions.credit,
+        effects_version=versions.effects,
         catalogue_hash=champion.stored.facts.catalogue_hash,
         code_version=code_version(),
         rows=scores.num_rows,

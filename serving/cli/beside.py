@@ -33,6 +33,11 @@ def print_beside(learnt: "Beside") -> None:
         uplift = learnt.uplift
         for sentence in [uplift] if isinstance(uplift, Text) else uplift.said():
             say(sentence)
+    if learnt.effects is not None:
+        heading(Text("What actions do", "行动的效果"))
+        effects = learnt.effects
+        for sentence in [effects] if isinstance(effects, Text) else effects.said():
+            say(sentence)
 
 
 def _print_credit(score: "CreditScore") -> None:

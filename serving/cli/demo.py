@@ -47,6 +47,7 @@ def demo(
     from serving.batch import score
     from serving.cli.facts import print_report
     from serving.decisions.judging import judging_costs
+    from serving.decisions.learnt import churn_beliefs
     from serving.decisions.playbook import load_playbook
     from serving.demo import DEMOS, prepare
     from serving.server import serve_project
@@ -70,7 +71,9 @@ def demo(
         report = check(facts, now=datetime.now(UTC))
     print_report(report)
     with progress_bar(quiet) as progress:
-        training = train(project, as_of, progress, judging_costs(project, load_playbook(project)), signature())
+        playbook = load_playbook(project)
+        costs, beliefs = judging_costs(project, playbook), churn_beliefs(playbook)
+        training = train(project, as_of, progress, costs, signature(), beliefs=beliefs)
     print_training(project, training)
     with progress_bar(quiet) as progress:
         scoring = score(project, as_of, folder / "scores", lambda: datetime.now(UTC), progress)

@@ -97,6 +97,7 @@ def train(
 ) -> None:
     """Train, judge, record and promote."""
     from serving.decisions.judging import judging_costs
+    from serving.decisions.learnt import churn_beliefs
     from serving.decisions.playbook import load_playbook
     from training.job import train as run_training
 
@@ -105,7 +106,13 @@ def train(
     playbook = load_playbook(settings)
     with progress_bar(quiet) as progress:
         result = run_training(
-            settings, instant, progress, judging_costs(settings, playbook), signature(), timedelta(minutes=tune)
+            settings,
+            instant,
+            progress,
+            judging_costs(settings, playbook),
+            signature(),
+            timedelta(minutes=tune),
+            churn_beliefs(playbook),
         )
     say_set_aside(result.set_aside)
     print_segments(result)

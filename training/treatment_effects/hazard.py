@@ -37,7 +37,7 @@ class LogFactor:
 
     def of(self, values: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation for each row of modifiers."""
-        spread = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", values, self.covariance, values), 0))
+        spread = np.sqrt(np.maximum(np.einsum("ij,ij->i", values @ self.covariance, values), 0))
         return values @ self.mean, spread
 
     def as_json(self) -> dict[str, Any]:

@@ -27,6 +27,15 @@ LEAST_LEFT = 20
 LEAST_TREATED_LEFT = 10
 """Treated customers who must have left, before the log is heard about an action."""
 
+LEAST_CONTROLS = 30
+"""Customers held back from an action by lot, before its log is heard: without them, whom it was given to may be its whole effect."""
+
+_NO_CONTROLS = Text(
+    "Of '{action}', {treated:,} customers were treated and {controls:,} held back; at least {least} must be held back (arm 'control' in"
+    " the table 'treatments') to tell what it does. The playbook's belief stands.",
+    "“{action}”共处理 {treated:,} 位客户，对照仅 {controls:,} 位；至少需 {least} 位对照（treatments 表中 arm 为 'control'）才能判断其效果。"
+    "沿用 playbook 的假设。",
+)
 _SILENCE_ONLY = Text(
     "Effects on leaving are learnt where customers leave by falling silent; [churn] kind is '{kind}'. Use the playbook's beliefs.",
     "仅当客户以沉默方式流失时才能学习行动对流失的影响；当前 [churn] kind 为 '{kind}'。请使用 playbook 中的假设。",
@@ -119,7 +128,7 @@ def learn_from(rows: Prepared, beliefs: Beliefs) -> LearntEffects:
     """The effects with these beliefs. Raises ProjectError: a belief is out of order."""
     checked(beliefs)
     actions = sorted({*beliefs, *rows.action} - {""})
-    heard = [action for action in actions if rows.left[rows.of(action, True)].sum() >= LEAST_TREATED_LEFT]
+    heard = [action for action in actions if _why_unheard(rows, action) is None]
     of_log = {action: fit_log_factor(*_treated(rows, action, beliefs.get(action))) for action in heard}
     factors = {action: of_log.get(action) or _believed(rows, beliefs.get(action)) for action in actions}
     return LearntEffects(
@@ -174,10 +183,21 @@ def _believed(rows: Prepared, belief: Belief | None) -> LogFactor:
     return believed(mean, spread if belief else DOUBT, rows.values.shape[1])
 
 
+def _why_unheard(rows: Prepared, action: str) -> Text | None:
+    """Why the log says too little about an action, if it does."""
+    treated, controls = rows.of(action, True), int(rows.of(action, False).sum())
+    left = float(rows.left[treated].sum())
+    if left < LEAST_TREATED_LEFT:
+        least = LEAST_TREATED_LEFT
+        return _THIN.format(action=action, left=left, days=rows.horizon_days, treated=int(treated.sum()), least=least)
+    if controls < LEAST_CONTROLS:
+        return _NO_CONTROLS.format(action=action, treated=int(treated.sum()), controls=controls, least=LEAST_CONTROLS)
+    return None
+
+
 def _evidence(rows: Prepared, action: str, belief: Belief | None, factor: LogFactor, is_heard: bool) -> Evidence:
     treated, controls = rows.of(action, True), rows.of(action, False)
     left, count = float(rows.left[treated].sum()), int(treated.sum())
-    thin = {"action": action, "left": left, "days": rows.horizon_days, "treated": count, "least": LEAST_TREATED_LEFT}
     reference, hazard = _reference(rows, treated)
     _, known = factor.of(reference)
     mean, low, high = (float(one[0]) for one in effect_on(factor, reference, hazard))
@@ -190,7 +210,7 @@ def _evidence(rows: Prepared, action: str, belief: Belief | None, factor: LogFac
         belief=belief or NOTHING_BELIEVED,
         reduction=(mean, low, high) if is_heard or belief is None else belief,
         share_from_log=float(np.clip(1 - (known[0] / doubted) ** 2, 0, 1)) if is_heard else 0.0,
-        abstains=None if is_heard else _THIN.format(**thin),
+        abstains=_why_unheard(rows, action),
     )
 
 

@@ -20,6 +20,13 @@ from training.treatment_effects.risks import CrossFitted, Risks
 Floats = NDArray[np.float64]
 
 VERSION = 1
+_SAID = Text(
+    "'{action}' takes {mean:.3g} % ({low:.3g} to {high:.3g} %) of the probability of leaving within {days} days away from those"
+    " treated so far who were still there: {treated:,} treated, {controls:,} held back; believed were {believed:.3g} %; {share:.0f} % of"
+    " what is known comes from the log. How much it takes away differs from customer to customer.",
+    "“{action}”使此前已处理且尚未流失的客户在 {days} 天内的流失概率相对降低 {mean:.3g}%（{low:.3g}% 至 {high:.3g}%）："
+    "已处理 {treated:,} 位，对照 {controls:,} 位；原假设为 {believed:.3g}%；所知的 {share:.0f}% 来自记录。各客户的效果有所不同。",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,21 @@ class Evidence:
     """Of what is known about the mean effect, the share that comes from the log (0: belief alone)."""
     abstains: Text | None = None
     """Why the log is not heard; the effect is then what is believed, the same for everybody."""
+
+    def said(self, action: str, horizon_days: int) -> Text:
+        """What the log says of the action, beside the belief."""
+        mean, low, high = (100 * share for share in self.reduction)
+        return _SAID.format(
+            action=action,
+            mean=mean,
+            low=low,
+            high=high,
+            days=horizon_days,
+            treated=self.treated,
+            controls=self.controls,
+            believed=100 * self.belief[0],
+            share=100 * self.share_from_log,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +97,37 @@ class LearntEffects:
     def actions(self) -> tuple[str, ...]:
         """Their ids, in order."""
         return tuple(self.factors)
+
+    def said(self) -> list[Text]:
+        """What was found of each action, in sentences."""
+        return [one.abstains or one.said(action, self.horizon_days) for action, one in self.evidence.items()]
+
+    def parameters(self) -> dict[str, object]:
+        """What a run should record of it."""
+        heard = sum(one.abstains is None for one in self.evidence.values())
+        return {
+            "as_of": self.as_of,
+            "horizon_days": self.horizon_days,
+            "features": len(self.features),
+            "modifiers": len(self.modifiers.names),
+            "actions": len(self.actions),
+            "actions_learnt": heard,
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Of each action whose log is heard: the figures of its evidence, by action and name."""
+        return {
+            f"{action}.{name}": float(value)
+            for action, one in self.evidence.items()
+            if one.abstains is None
+            for name, value in (
+                ("treated", one.treated),
+                ("controls", one.controls),
+                ("left_treated", one.left_treated),
+                *zip(("reduction", "reduction_low", "reduction_high"), one.reduction, strict=True),
+                ("share_from_log", one.share_from_log),
+            )
+        }
 
     def expected(self, frame: pd.DataFrame) -> Expected:
         """Of a snapshot (customer_id and the features; attributes of the customers, where they are beside them)."""
