@@ -260,6 +260,16 @@ def _rising(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
+class ServeSection(Strict):
+    """How requests for scores are answered: ``canary_share`` of the customers by the challenger, the others by the champion.
+
+    With ``shadow`` the challenger also scores what the champion answers, only to be compared with it.
+    """
+
+    canary_share: float = Field(0.0, ge=0, le=1, strict=True)
+    shadow: bool = Field(False, strict=True)
+
+
 class PlaybookSettings(Strict):
     """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
 
@@ -301,6 +311,7 @@ class Project(Strict):
     credit: CreditSettings = CreditSettings()
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
+    serve: ServeSection = ServeSection()
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -365,6 +376,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("tiers",): TierSettings,
     ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
+    ("serve",): ServeSection,
 }
 
 

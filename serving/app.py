@@ -14,6 +14,8 @@ from serving import problems
 from serving.routes import ROUTERS
 from serving.routes.middleware import Guard
 from serving.routes.state import ServeSettings, Service
+from serving.scoring.answering import Answering
+from serving.scoring.service import Scoring
 from serving.store import held_connection, open_store
 
 _DESCRIPTION = """Which customers are about to leave, what kind of customer each is, and what to do about it today.
@@ -31,12 +33,13 @@ def create_app(settings: ServeSettings) -> FastAPI:
     Raises StorageError: the store cannot be opened.
     """
     store = open_store(settings.store_path)
-    service = Service(settings, store, held_connection(store))
+    scoring = Scoring(settings.project, settings.clock) if settings.project else None
+    service = Service(settings, store, held_connection(store), scoring)
     app = FastAPI(
         title="Retinue",
         version="1",
         description=_DESCRIPTION,
-        lifespan=_closing,
+        lifespan=_running,
         docs_url=None,  # the usual pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
@@ -54,8 +57,16 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    yield
+async def _running(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    if service.scoring is None:
+        yield
+    else:
+        service.scoring.start()
+        answering = Answering(service.scoring, service.store, service.settings.clock)
+        app.state.answering = answering
+        yield
+        answering.close()
+        service.scoring.stop()
     service.held.close()
     service.store.close()

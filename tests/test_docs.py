@@ -1,5 +1,6 @@
 """What the documents promise is there, and what is there stands in the documents."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -16,6 +17,7 @@ from features.project import (
     PlaybookSettings,
     ProjectSettings,
     SegmentSettings,
+    ServeSection,
     TableSource,
     TierSettings,
     ValueSettings,
@@ -40,6 +42,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
+    "[serve]": ServeSection,
 }
 
 
@@ -64,7 +67,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
     for section, model in SETTINGS.items():
         for name, field in model.model_fields.items():
             if isinstance(field.default, str | int | float) and name not in ("medium", "high"):
-                shown = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
+                shown = json.dumps(field.default)
                 assert f"| `{section} {name}` | `{shown}` |" in text
 
 

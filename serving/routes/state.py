@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from features.project import Project
 from serving.problems import nothing_published
 from serving.schemas import PublishedRun
+from serving.scoring.service import Scoring
 from serving.store import Store, current_run
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -30,6 +32,8 @@ class ServeSettings:
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
+    project: Project | None = None
+    """Whose models answer requests for scores; None: none does."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Service:
     settings: ServeSettings
     store: Store
     held: Connection
+    scoring: Scoring | None = None
 
 
 def service_of(request: Request) -> Service:
