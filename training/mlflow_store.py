@@ -130,6 +130,14 @@ def has_store(project: Project) -> bool:
     return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (project.workspace / "mlflow.db").exists()
 
 
+def store_mark(project: Project) -> tuple[int, ...] | None:
+    """What changes whenever the workspace's own store does; None where the store is another one, which must be asked."""
+    if any(os.environ.get(name) for name in STORES):
+        return None
+    files = [project.workspace / f"mlflow.db{suffix}" for suffix in ("", "-wal", "-journal")]
+    return tuple(part for file in files if file.exists() for part in (file.stat().st_mtime_ns, file.stat().st_size))
+
+
 def aliases(project: Project, purpose: str) -> dict[str, str]:
     """The version of each alias of a registered model, asked of MLflow's store alone: cheap enough to ask every second.
 

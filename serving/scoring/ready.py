@@ -90,8 +90,7 @@ class ReadyModel:
         """The risk of each row, as the batch tells it; who never bought is told so as of ``now``."""
         abstained = self._abstained(rows, now)
         log_odds = self.compiled.log_odds(rows[:, : len(self.compiled.features)])
-        probability = self.compiled.calibrator.probability(log_odds)
-        low, high = self.compiled.calibrator.interval(log_odds)
+        probability, low, high = self.compiled.calibrator.with_interval(log_odds)
         for row in abstained:
             probability[row] = low[row] = high[row] = np.nan
         return Risks(probability, low, high, abstained)
@@ -106,9 +105,8 @@ class ReadyModel:
         kind = KINDS.get(facts.churn_kind)
         if kind is None:
             return {}
-        # of few columns: a frame of all of them costs more than the trees
-        frame = pd.DataFrame(rows[:, self._population], columns=list(kind.population))
-        at_risk = kind.at_risk(frame, facts.horizon_days, facts.active_within_days)
+        asked = {name: rows[:, self.places[name]] for name in kind.population}  # a frame costs more than the trees
+        at_risk = kind.at_risk(asked, facts.horizon_days, facts.active_within_days)
         few = facts.one_time_buyers is not None and facts.one_time_buyers < LEAST_LOOK_ALIKES
         new = rows[:, self.places[PURCHASES]] == 1 if few else np.zeros(len(rows), dtype=np.bool_)
         doubtful = np.flatnonzero(~at_risk | new)
@@ -122,11 +120,6 @@ class ReadyModel:
             for row, of_all, own in zip(doubtful, because, withheld, strict=True)
             if of_all is not None or own is not None
         }
-
-    @cached_property
-    def _population(self) -> list[int]:
-        kind = KINDS[self.champion.stored.facts.churn_kind]
-        return [self.places[name] for name in kind.population]
 
 
 def _code(levels: Levels, value: object) -> float:

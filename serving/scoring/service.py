@@ -18,7 +18,7 @@ from serving.scoring.canary import is_canary
 from serving.scoring.ready import Floats, ReadyModel, make_ready
 from serving.scoring.shadow import Comparison
 from training.ledger import Record, Role, Service, append, ledger_file, read_ledger, writing
-from training.mlflow_store import CHAMPION, aliases, has_store, model_name
+from training.mlflow_store import CHAMPION, aliases, has_store, model_name, store_mark
 from training.models.drift import LevelShift
 from training.models.rfm import RfmModel
 from training.replay import shift_served
@@ -68,6 +68,7 @@ class Scoring:
         self._ready: dict[str, ReadyModel] = {}
         self._asked: tuple[str | None, str | None, str | None] = (None, None, None)
         self._ledger_mark: tuple[int, ...] = ()
+        self._store_mark: tuple[int, ...] | None = None
         self._shift: tuple[str, LevelShift | None] | None = None
         self._comparison = Comparison(clock())
         self._comparing = threading.Lock()
@@ -94,13 +95,16 @@ class Scoring:
         serving = self.state.champion
         if serving and not has_store(self.project):
             raise StorageError(_GONE, version=serving.version)
+        shifted, mark = self._look_for_shift(), store_mark(self.project)
+        if mark is not None and mark == self._store_mark and not shifted:
+            return
         found = aliases(self.project, "churn")
         settings = self.project.serve
         wants_challenger = settings.canary_share > 0 or settings.shadow
         segments = aliases(self.project, "segments").get(CHAMPION)
         asked = (found.get(CHAMPION), found.get(CHALLENGER) if wants_challenger else None, segments)
-        shifted = self._look_for_shift()
         if asked == self._asked and not shifted:
+            self._store_mark = mark
             return
         refused: list[tuple[str, Text]] = []
         before = self.state
@@ -112,7 +116,7 @@ class Scoring:
         grouping = kept or (champion_segments(self.project) if segments else None)
         now = InService(before.generation + 1, champion, challenger, share, shadow, tuple(refused), grouping)
         self.state = now
-        self._asked = asked
+        self._asked, self._store_mark = asked, mark
         if _versions(before) != _versions(now):
             self._summarise(before)
         self._tell(before, now)
