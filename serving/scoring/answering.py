@@ -11,15 +11,18 @@ import orjson
 
 from features.own_features import own_features
 from features.text import Text
-from serving.problems import ApiError, Kind
+from serving.problems import INVALID_REQUEST, ApiError, Kind
 from serving.scoring.asking import Asked, Plain, row_of, rows_of
 from serving.scoring.batching import Batcher
 from serving.scoring.customers import customer_answer
+from serving.scoring.facts import facts_answer
 from serving.scoring.ready import Floats, ReadyModel
-from serving.scoring.schemas import CustomerAsked
+from serving.scoring.schemas import CustomerAsked, FactsAsked
 from serving.scoring.service import Scoring
-from serving.store import Store
+from serving.store import Store, current_run, reading
+from training.models.rfm import RfmModel
 from training.reasons import explain
+from training.replay import SNAPSHOTS
 
 T = TypeVar("T")
 
@@ -68,9 +71,21 @@ class Answering:
             model = self._model(asked.customer_id)
             project, store, segments = self.scoring.project, self._store, state.segments
             return await self._in_thread(lambda: customer_answer(project, store, model, segments, asked))
+        if isinstance(asked, FactsAsked):
+            model = self._model(None)
+            return await self._in_thread(lambda: self._of_facts(model, state.segments, asked))
         ids: Sequence[str | None] = asked.customer_ids or [None] * len(asked.features)
         models = [state.answers(customer_id) or self._model(None) for customer_id in ids]
         return await self._in_thread(lambda: self._several(models, asked.features, ids, asked.reasons))
+
+    def _of_facts(self, model: ReadyModel, segments: RfmModel | None, asked: FactsAsked) -> bytes:
+        project = self.scoring.project
+        if project.churn.kind == "panel":
+            raise ApiError(INVALID_REQUEST, _PANEL)
+        with reading(self._store) as connection:
+            run = current_run(connection)
+        kept = project.workspace / SNAPSHOTS / f"{run.run_id}.parquet" if run else None
+        return facts_answer(project, model, segments, kept if kept and kept.is_file() else None, asked)
 
     def _model(self, customer_id: str | None) -> ReadyModel:
         state = self.scoring.state
@@ -175,6 +190,10 @@ def _answered(model: ReadyModel, scores: bytes) -> bytes:
 NONE_SERVES = Text(
     "No model is in service: none was promoted yet, or it is being loaded. Run 'retinue train', or ask again in a few seconds.",
     "没有模型在服务：尚未启用任何版本，或正在加载。请运行“retinue train”，或几秒后重试。",
+)
+_PANEL = Text(
+    "The project is a ready-made panel, whose rows are no facts. Send its attributes as features.",
+    "项目使用现成快照，其行不是事实记录。请以 features 提交各属性。",
 )
 _BUSY = Text(
     "Too many requests wait for an answer that takes longer. Ask again in a second, or send rows of features.",

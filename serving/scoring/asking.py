@@ -13,10 +13,14 @@ from features.text import Text
 from serving.problems import BAD_REQUEST, INVALID_REQUEST, ApiError
 from serving.score_schema import MAX_ID_LENGTH
 from serving.scoring.ready import Floats, ReadyModel
-from serving.scoring.schemas import CustomerAsked, FeaturesAsked
+from serving.scoring.schemas import CustomerAsked, FactsAsked, FeaturesAsked
 
-Asked = FeaturesAsked | CustomerAsked
-FORMS: dict[str, type[FeaturesAsked] | type[CustomerAsked]] = {"features": FeaturesAsked, "customer_id": CustomerAsked}
+Asked = FeaturesAsked | CustomerAsked | FactsAsked
+FORMS: dict[str, type[FeaturesAsked] | type[CustomerAsked] | type[FactsAsked]] = {
+    "features": FeaturesAsked,
+    "customer_id": CustomerAsked,
+    "facts": FactsAsked,
+}
 """The forms of a request by the field that only they have."""
 MOST_FINDINGS = 50
 

@@ -84,7 +84,7 @@ def _ray(python: Path, port: int) -> list[str]:
     start = f"""
 import ray, time
 from ray import serve
-from service import app
+from ray_service import app
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
 serve.start(http_options={{"host": "127.0.0.1", "port": {port}, "access_log": False}})
 serve.run(app)
@@ -115,7 +115,7 @@ PEERS: dict[str, Peer] = {
     ),
     "ray_serve": Peer(
         ("ray[serve]", "xgboost-cpu"),
-        {"service.py": RAY_SERVICE},
+        {"ray_service.py": RAY_SERVICE},
         _ray,
         "/",
         lambda row: {"row": row},

@@ -47,7 +47,18 @@ async def post(
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     try:
         status, *fields = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
-        lengths = [int(field.partition(b":")[2]) for field in fields if field.startswith(b"content-length:")]
-        return int(status.split(b" ", 2)[1]), await reader.readexactly(lengths[0])
-    except (asyncio.IncompleteReadError, IndexError) as fault:
-        raise ConnectionError("the server closed a connection, or told no length") from fault
+        told = dict(field.split(b":", 1) for field in fields if field)
+        length = told.get(b"content-length")
+        body = await _chunks(reader) if length is None else await reader.readexactly(int(length))
+        return int(status.split(b" ", 2)[1]), body
+    except (asyncio.IncompleteReadError, ValueError) as fault:
+        raise ConnectionError("the server closed a connection before its answer was whole") from fault
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    """A body that comes in parts, each after its length."""
+    body = b""
+    while length := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(length + 2))[:-2]
+    await reader.readexactly(2)
+    return body

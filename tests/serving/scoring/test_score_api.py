@@ -173,6 +173,49 @@ def test_questions_about_customers_that_make_no_sense_are_refused(api: httpx.Cli
     assert "body.change.spend_36d" in refused(api, {"customer_id": "C001", "change": {"spend_36d": 1}})
 
 
+def orders_of(project: Project, *customers: str) -> list[dict[str, Any]]:
+    """The rows of these customers in the shop's file."""
+    orders = pd.read_csv(project.root / "orders.csv", dtype=str)
+    own = orders[orders["customer_id"].isin(customers)]
+    return [{**row, "amount": float(row["amount"])} for row in own.to_dict("records")]
+
+
+def test_facts_in_a_request_give_the_scores_of_the_batch(api: httpx.Client, three: Project) -> None:
+    customers = sorted(present(three, AS_OF)["customer_id"].head(12))
+    answer = ask(api, facts={"orders": orders_of(three, *customers)}, as_of=AS_OF.isoformat(), reasons=True)
+    assert [score["customer_id"] for score in answer["scores"]] == customers
+    for score in answer["scores"]:
+        published = api.get(f"/v1/customers/{score['customer_id']}").json()
+        assert score == published | {"customer_name": None}
+    assert answer["as_of"] == "2025-11-03T00:00:00Z"
+
+
+def test_facts_that_were_not_known_yet_change_nothing(api: httpx.Client, three: Project) -> None:
+    before = orders_of(three, "C001")
+    later = [{"customer_id": "C001", "ordered_at": "2025-11-03T00:00:00Z", "amount": 5000.0}]
+    first = ask(api, facts={"orders": before}, as_of="2025-11-03T00:00:00Z")
+    assert ask(api, facts={"orders": before + later}, as_of="2025-11-03T00:00:00Z") == first
+    assert ask(api, facts={"orders": before + later}, as_of="2025-11-03T00:00:01Z") != first
+
+
+def test_facts_that_cannot_be_read_are_named(api: httpx.Client) -> None:
+    order = {"customer_id": "x", "ordered_at": "2025-10-01T00:00:00Z", "amount": 10.0}
+    day = "2025-11-03T00:00:00Z"
+
+    def said(facts: Any, as_of: str = day) -> dict[str, str]:
+        return refused(api, {"facts": facts, "as_of": as_of})
+
+    assert said({"orderz": [order]}) == {"body.facts.orderz": "The project has no such table; it gives orders."}
+    assert "body.facts.orders.amout" in said({"orders": [order | {"amout": 1}]})
+    assert said({"orders": [order | {"amount": "ten"}]}) == {"body.facts.orders.amount": "It must be a number."}
+    assert said({"orders": [{"customer_id": "x", "amount": 1}]})["body.facts.orders.ordered_at"].startswith("It is req")
+    assert list(said({"orders": [order, order | {"ordered_at": "soon"}]})) == ["body.facts.orders.1.ordered_at"]
+    assert said({"orders": []}) == {}
+    assert "body.as_of" in said({"orders": [order]}, "2025-11-03")
+    assert "body.as_of" in said({"orders": [order]}, "9999-12-31T23:00:00Z")
+    assert list(said({"orders": [order] * 20_001})) == ["body.facts"]
+
+
 def test_a_service_without_a_model_says_what_to_do(server: str) -> None:
     answer = httpx.post(f"{server}/v1/score", json={"features": ACTIVE}, headers={"Accept-Language": "zh"})
     assert answer.status_code == 503
