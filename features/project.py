@@ -261,6 +261,16 @@ def _rising(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
+class ServeSection(Strict):
+    """How requests for scores are answered: ``canary_share`` of the customers by the challenger, the others by the champion.
+
+    With ``shadow`` the challenger also scores what the champion answers, only to be compared with it.
+    """
+
+    canary_share: float = Field(0.0, ge=0, le=1, strict=True)
+    shadow: bool = Field(False, strict=True)
+
+
 class PlaybookSettings(Strict):
     """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
 
@@ -310,6 +320,7 @@ class Project(Strict):
     playbook: PlaybookSettings | None = None
     store: StoreSettings = StoreSettings()
     operation: OperationSettings = OperationSettings()
+    serve: ServeSection = ServeSection()
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -375,6 +386,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
     ("operation",): OperationSettings,
+    ("serve",): ServeSection,
 }
 
 

@@ -18,6 +18,8 @@ from serving.routes import LOOK_UP, ROUTERS
 from serving.routes.middleware import Guard
 from serving.routes.shortcut import Shortcut
 from serving.routes.state import ServeSettings, Service
+from serving.scoring.answering import Answering
+from serving.scoring.service import Scoring
 from serving.store import Held, open_store
 
 _DESCRIPTION = """Which customers are about to leave, what kind of customer each is, and what to do about it today.
@@ -37,12 +39,13 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
     Raises StorageError: the store cannot be opened. TelemetryError: traces are wanted, and cannot be sent.
     """
     store = open_store(settings.store_place)
-    service = Service(settings, store, Held(store))
+    scoring = Scoring(settings.project, settings.clock) if settings.project else None
+    service = Service(settings, store, Held(store), scoring)
     app = FastAPI(
         title="Retinue",
         version="1",
         description=_DESCRIPTION,
-        lifespan=_closing,
+        lifespan=_running,
         docs_url=None,  # the usual pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
@@ -75,10 +78,18 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
 
 
 @asynccontextmanager
-async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    if app.state.service.settings.operation.telemetry:
-        app.state.tracing.shutdown()
+async def _running(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    if service.scoring is None:
+        yield
+    else:
+        service.scoring.start()
+        answering = Answering(service.scoring, service.store, service.settings.clock)
+        app.state.answering = answering
+        yield
+        answering.close()
+        service.scoring.stop()
+    if service.settings.operation.telemetry:
+        app.state.tracing.shutdown()
     service.held.close()
     service.store.close()

@@ -267,7 +267,7 @@ def score_frame(
     currency = project.project.currency
     scored = scored.assign(**_times(frame, active, probability, model))
     reasons = _reasons(frame, active, champion, project)
-    abstained = _abstentions(frame, can_be_lost, model).mask(withheld.notna(), withheld.map(_both, na_action="ignore"))
+    abstained = abstentions(frame, can_be_lost, model).mask(withheld.notna(), withheld.map(_both, na_action="ignore"))
     scored = scored.assign(
         **{name: advice[name] for name in advice.columns},
         why=_why(scored.assign(**advice), playbook, reasons, abstained, currency),
@@ -335,7 +335,7 @@ def _why(scored: pd.DataFrame, playbook: Playbook, reasons: pa.Array, abstained:
     return texts.where(pairs["en"].notna(), abstained)
 
 
-def _abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], model: StoredModel) -> pd.Series:
+def abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], model: StoredModel) -> pd.Series:
     """Why there is no churn probability, for those without one."""
     texts = pd.Series(None, frame.index, dtype="object")
     kind = model.facts.churn_kind

@@ -36,6 +36,7 @@ def settings_of(project: Project) -> ServeSettings:
         company=project.project.name,
         timezone=project.timezone,
         operation=project.operation,
+        project=project,
     )
 
 

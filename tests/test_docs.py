@@ -1,5 +1,6 @@
 """What the documents promise is there, and what is there stands in the documents."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -17,6 +18,7 @@ from features.project import (
     PlaybookSettings,
     ProjectSettings,
     SegmentSettings,
+    ServeSection,
     StoreSettings,
     TableSource,
     TierSettings,
@@ -44,6 +46,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[playbook]": PlaybookSettings,
     "[store]": StoreSettings,
     "[operation]": OperationSettings,
+    "[serve]": ServeSection,
 }
 
 
@@ -68,7 +71,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
     for section, model in SETTINGS.items():
         for name, field in model.model_fields.items():
             if isinstance(field.default, str | int | float) and name not in ("medium", "high"):
-                shown = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
+                shown = json.dumps(field.default)
                 assert f"| `{section} {name}` | `{shown}` |" in text
 
 

@@ -4,7 +4,19 @@ from typing import cast
 
 from fastapi.routing import APIRoute
 
-from serving.routes import actions, alert_pages, alerts, customers, health, pages, plan, plan_pages, receivables, runs
+from serving.routes import (
+    actions,
+    alert_pages,
+    alerts,
+    customers,
+    health,
+    pages,
+    plan,
+    plan_pages,
+    receivables,
+    runs,
+    score,
+)
 
 # receivables and the plan stand first: the id of a customer may hold a slash, and takes the rest of an address otherwise
 ROUTERS = (
@@ -14,6 +26,7 @@ ROUTERS = (
     customers.router,
     customers.lookup_router,
     runs.router,
+    score.router,
     actions.router,
     health.router,
     alert_pages.router,

@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 
 from features.operation_settings import OperationSettings
+from features.project import Project
 from serving.operation.metrics import Metrics
 from serving.problems import nothing_published
 from serving.schemas import PublishedRun
+from serving.scoring.service import Scoring
 from serving.store import Held, Place, Store, current_run
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -33,6 +35,8 @@ class ServeSettings:
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
     operation: OperationSettings = field(default_factory=OperationSettings)
+    project: Project | None = None
+    """Whose models answer requests for scores; None: none does."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Service:
     settings: ServeSettings
     store: Store
     held: Held
+    scoring: Scoring | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
     @cached_property

@@ -285,6 +285,7 @@ def test_the_openapi_description_gives_examples_and_problems(server: str) -> Non
         "/v1/runs/current",
         "/v1/actions",
         "/v1/outcomes",
+        "/v1/score",
         "/healthz",
         "/readyz",
     }
