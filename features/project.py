@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from features.errors import ProjectError, nearest
 from features.project_faults import FindingError, said_by_tables, sentence, table_faults
 from features.score_settings import CostSettings, Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
+from features.serve_settings import AccessSettings, OidcSettings
 from features.text import LANGUAGES, Text
 
 PROJECT_FILE = "retinue.toml"
@@ -301,6 +302,7 @@ class Project(Strict):
     credit: CreditSettings = CreditSettings()
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
+    serve: AccessSettings = AccessSettings()
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -365,6 +367,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("tiers",): TierSettings,
     ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
+    ("serve",): AccessSettings,
+    ("serve", "oidc"): OidcSettings,
 }
 
 

@@ -23,6 +23,7 @@ from features.project import (
 )
 from features.reference import reference
 from features.score_settings import CostSettings, SupplierScoreSettings, ValueScoreSettings
+from features.serve_settings import AccessSettings, OidcSettings
 from serving.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
     "[playbook]": PlaybookSettings,
+    "[serve]": AccessSettings,
+    "[serve.oidc]": OidcSettings,
 }
 
 
@@ -55,6 +58,7 @@ def documented() -> dict[str, set[str]]:
 def test_every_setting_is_documented_and_no_other() -> None:
     expected = {section: set(model.model_fields) for section, model in SETTINGS.items()}
     expected["[churn]"] -= {"bands"}  # a section of its own
+    expected["[serve]"] -= {"oidc"}
     expected["[value]"] -= {"costs", "score", "suppliers"}
     assert documented() == expected
 
@@ -65,6 +69,7 @@ def test_the_documented_defaults_are_the_real_ones() -> None:
         for name, field in model.model_fields.items():
             if isinstance(field.default, str | int | float) and name not in ("medium", "high"):
                 shown = f'"{field.default}"' if isinstance(field.default, str) else str(field.default)
+                shown = shown.lower() if isinstance(field.default, bool) else shown
                 assert f"| `{section} {name}` | `{shown}` |" in text
 
 
@@ -89,7 +94,7 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     application = app()
     names = [made.name for made in (*application.registered_commands, *application.registered_groups)]
-    assert len(names) == 19
+    assert len(names) == 20
     assert [name for name in names if not re.search(rf"retinue (\w+, )*{name}\b", text)] == []
 
 

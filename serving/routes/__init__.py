@@ -1,6 +1,18 @@
 """The addresses of the service: each route fetches from the store, then returns or raises."""
 
-from serving.routes import actions, alert_pages, alerts, customers, health, pages, plan, plan_pages, receivables, runs
+from serving.routes import (
+    actions,
+    alert_pages,
+    alerts,
+    customers,
+    health,
+    pages,
+    plan,
+    plan_pages,
+    receivables,
+    runs,
+    sign_in,
+)
 
 # receivables and the plan stand first: the id of a customer may hold a slash, and takes the rest of an address otherwise
 ROUTERS = (
@@ -11,6 +23,7 @@ ROUTERS = (
     runs.router,
     actions.router,
     health.router,
+    sign_in.router,
     alert_pages.router,
     plan_pages.router,
     pages.router,

@@ -20,10 +20,11 @@ from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_curs
 from serving.routes.state import age_header, served_run, service_of
 from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer
 from serving.score_schema import MAX_ID_LENGTH, ChurnBand, Score, StageCode, TierCode, TrajectoryCode
+from serving.security.access import ScopedRoute, manager_of, name_customers
 from serving.store import Filters, Sort, Stored, find_customer, find_customers, list_customers, reading
 from serving.store.database import storage_faults
 
-router = APIRouter(prefix="/v1", tags=["customers"])
+router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["customers"])
 
 SortName = Literal[
     "-expected_profit",
@@ -80,7 +81,7 @@ async def get_customer(
     """Churn risk, segment, recommended action and reasons of one customer. ``Age``: seconds since ``as_of``."""
     service = service_of(request)
     with storage_faults(service.store.path):
-        stored: Stored | None = find_customer(service.held, customer_id)
+        stored: Stored | None = find_customer(service.held, customer_id, manager_of(request))
         if stored is None:
             served_run(service.held)
             raise not_found(customer_id)
@@ -118,7 +119,11 @@ def get_customers(
     with reading(service.store) as connection:
         run = served_run(connection)
         after = decode_cursor(cursor, run.run_id, sort) if cursor else None
-        filters = Filters(segment, churn_band, action, tier, lifecycle_stage, trajectory, search)
+        filters = Filters(
+            *(segment, churn_band, action, tier, lifecycle_stage, trajectory, search),
+            account_manager=manager_of(request),
+            ids_only=not service.settings.access.personal_data,
+        )
         page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, limit)
     following = encode_cursor(run.run_id, sort, page.last) if page.last else None
     head = orjson.dumps({"run_id": run.run_id, "as_of": run.as_of}, option=orjson.OPT_UTC_Z)
@@ -139,8 +144,9 @@ async def lookup_customers(request: Request, lookup: Lookup) -> Response:
     """Up to 1,000 customers in the order asked, each once; ids that are not in the run are listed apart."""
     service = service_of(request)
     wanted = list(dict.fromkeys(lookup.customer_ids))
+    name_customers(request, wanted)
     with storage_faults(service.store.path):
-        found = find_customers(service.held, wanted)
+        found = find_customers(service.held, wanted, manager_of(request))
         run = served_run(service.held)
     bodies = b",".join(found[customer_id] for customer_id in wanted if customer_id in found)
     missing = orjson.dumps([customer_id for customer_id in wanted if customer_id not in found])

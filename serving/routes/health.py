@@ -6,9 +6,10 @@ from features.text import Text
 from serving.problems import NOTHING_PUBLISHED, STORE_UNAVAILABLE, ApiError, documented
 from serving.routes.state import served_run, service_of
 from serving.schemas import Health
+from serving.security.access import ScopedRoute
 from serving.store import reading
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=ScopedRoute, tags=["health"])
 
 _OK = b'{"status":"ok"}'
 

@@ -1,17 +1,25 @@
-"""What every route works with: settings, the open store, and one held connection for look-ups."""
+"""What every route works with: settings, the open store, one held connection for look-ups, and who may ask."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from features.serve_settings import AccessSettings
 from serving.problems import nothing_published
 from serving.schemas import PublishedRun
+from serving.security.audit import Writer
+from serving.security.key_ring import KeyRing
+from serving.security.limits import Buckets
+from serving.security.session import session_secret
+from serving.security.tokens import Tokens
 from serving.store import Store, current_run
+from serving.store.database import storage_faults
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -23,22 +31,45 @@ def now_utc() -> datetime:
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """What a server needs to know. ``hosts`` are the only names that it answers to."""
+    """What a server needs to know. ``hosts`` are the only names that it answers to, those of ``access`` among them.
+
+    ``reachable``: other machines can ask it, so that it never answers without a key.
+    """
 
     store_path: Path
     company: str = ""
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
+    access: AccessSettings = field(default_factory=AccessSettings)
+    reachable: bool = False
 
 
-@dataclass(frozen=True)
 class Service:
-    """The running service. ``held`` is used by the event loop alone."""
+    """The running service. ``held`` and ``keys`` are used by the event loop alone."""
 
-    settings: ServeSettings
-    store: Store
-    held: Connection
+    def __init__(self, settings: ServeSettings, store: Store, held: Connection) -> None:
+        self.settings, self.store, self.held = settings, store, held
+        access = settings.access
+        self.must_have_key = settings.reachable or access.oidc is not None
+        self.writer = Writer(store)
+        self.keys = KeyRing(store, self.writer, settings.clock)
+        self.tokens = Tokens(access.oidc) if access.oidc else None
+        self.callers = Buckets(access.requests_per_minute)
+        self.strangers = Buckets(access.anonymous_requests_per_minute)
+
+    @cached_property
+    def session_secret(self) -> bytes:
+        """What signs sessions; made when somebody signs in for the first time."""
+        folder = self.settings.store_path.parent
+        with storage_faults(folder):
+            return session_secret(folder)
+
+    def close(self) -> None:
+        """Write down what waits for the audit log, and let go of the store."""
+        self.writer.close()
+        self.held.close()
+        self.store.close()
 
 
 def service_of(request: Request) -> Service:

@@ -22,8 +22,17 @@ from serving.store.debts import (
 )
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
 from serving.store.log_tables import ACTIONS, OUTCOMES
-from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
-from serving.store.publishing import NO_ACTION, Run, publish, roll_back
+from serving.store.plans import (
+    NO_CONTACTS,
+    PlanFilters,
+    StoredPlan,
+    contact_of,
+    held_plan,
+    list_contacts,
+    plan_words,
+    store_plan,
+)
+from serving.store.publishing import Run, publish, roll_back
 from serving.store.queries import (
     Filters,
     Page,
@@ -36,12 +45,14 @@ from serving.store.queries import (
     find_customers,
     list_customers,
 )
+from serving.store.summaries import NO_ACTION, run_of_manager
 from serving.store.tables import SORT_COLUMNS
 
 __all__ = [
     "ACTIONS",
     "ALERTS",
     "NO_ACTION",
+    "NO_CONTACTS",
     "OUTCOMES",
     "SORT_COLUMNS",
     "STORE_FILE",
@@ -85,6 +96,7 @@ __all__ = [
     "publish",
     "reading",
     "roll_back",
+    "run_of_manager",
     "store_plan",
     "take_back_last",
 ]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, insert, select, tuple_
 
+from serving.store.queries import customers_of
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS
 
 _ROWS_AT_ONCE = 2_000
@@ -30,6 +31,7 @@ class InvoiceFilters(NamedTuple):
     late_band: str | None = None
     overdue: bool | None = None
     customer_id: str | None = None
+    account_manager: str | None = None
 
 
 class InvoicePosition(NamedTuple):
@@ -103,6 +105,8 @@ def list_invoices(
         asked = asked.where(INVOICES.c.days_overdue > 0 if filters.overdue else INVOICES.c.days_overdue == 0)
     if filters.customer_id is not None:
         asked = asked.where(INVOICES.c.customer_id == filters.customer_id)
+    if filters.account_manager is not None:
+        asked = asked.where(INVOICES.c.customer_id.in_(customers_of(filters.account_manager)))
     if after is not None:
         asked = asked.where(pair < tuple(after))
     ordered = asked.order_by(INVOICES.c.late_amount.desc(), INVOICES.c.invoice_id.desc()).limit(limit + 1)

@@ -78,6 +78,9 @@ class PlanList(NamedTuple):
     last: int | None
 
 
+NO_CONTACTS = PlanList([], None)
+
+
 def store_plan(store: Store, plan_id: str, as_of: str, summary: bytes, items: Iterable[Mapping[str, Any]]) -> None:
     """Make this the plan that holds, in one transaction; the one before goes. The same ``plan_id`` again changes nothing else."""
     with writing(store) as connection:
@@ -119,10 +122,15 @@ def list_contacts(connection: Connection, plan: StoredPlan, filters: PlanFilters
     return PlanList([row.body for row in page], page[-1].place if len(rows) > limit else None)
 
 
-def plan_words(connection: Connection, plan: StoredPlan, name: str) -> list[str]:
-    """What stands in one column (account_manager or team) of the plan's contacts, each once, in order."""
+def plan_words(connection: Connection, plan: StoredPlan, name: str, account_manager: str | None = None) -> list[str]:
+    """What stands in one column (account_manager or team) of the plan's contacts, each once, in order.
+
+    With ``account_manager`` only of the contacts of this one.
+    """
     column = PLAN_ITEMS.c[name]
     found = select(column).where(PLAN_ITEMS.c.plan == plan.number, column.is_not(None)).distinct().order_by(column)
+    if account_manager is not None:
+        found = found.where(PLAN_ITEMS.c.account_manager == account_manager)
     return list(connection.scalars(found))
 
 

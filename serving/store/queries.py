@@ -19,7 +19,7 @@ class Stored(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """Which customers a list holds; None means all. ``search`` is the start of an id or a part of a name."""
+    """Which customers a list holds; None means all. ``search`` is the start of an id or, unless ``ids_only``, a part of a name."""
 
     segment: str | None = None
     churn_band: str | None = None
@@ -28,6 +28,8 @@ class Filters(NamedTuple):
     stage: str | None = None
     trajectory: str | None = None
     search: str | None = None
+    account_manager: str | None = None
+    ids_only: bool = False
 
 
 class Sort(NamedTuple):
@@ -78,14 +80,31 @@ _ONE = (
 )
 
 
-def find_customer(connection: Connection, customer_id: str) -> Stored | None:
-    """The customer in the run that is served now; None when there is none of this id."""
-    row = connection.execute(_ONE, {"customer_id": customer_id}).first()
+_ONE_OF = _ONE.where(SCORES.c.account_manager == bindparam("account_manager"))
+
+
+def find_customer(connection: Connection, customer_id: str, account_manager: str | None = None) -> Stored | None:
+    """The customer in the run that is served now; None when there is none of this id, or of this account manager."""
+    if account_manager is None:
+        row = connection.execute(_ONE, {"customer_id": customer_id}).first()
+    else:
+        row = connection.execute(_ONE_OF, {"customer_id": customer_id, "account_manager": account_manager}).first()
     return Stored(row.body, datetime.fromisoformat(row.as_of)) if row else None
 
 
-def find_customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, bytes]:
-    """The bodies of those of ``customer_ids`` that are in the run that is served now, by id; one statement."""
+def customers_of(account_manager: str) -> Select[tuple[str]]:
+    """The ids of an account manager's customers in the run that is served now."""
+    served = select(CURRENT.c.run).scalar_subquery()
+    return select(SCORES.c.customer_id).where(SCORES.c.run == served, SCORES.c.account_manager == account_manager)
+
+
+def find_customers(
+    connection: Connection, customer_ids: Sequence[str], account_manager: str | None = None
+) -> dict[str, bytes]:
+    """The bodies of those of ``customer_ids`` that are in the run that is served now, by id; one statement.
+
+    With ``account_manager`` only those of this one.
+    """
     askable = [customer_id for customer_id in customer_ids if "\0" not in customer_id]  # SQLite's JSON ends at a NUL
     wanted = func.json_each(orjson.dumps(askable).decode()).table_valued("value")
     found = (
@@ -93,6 +112,8 @@ def find_customers(connection: Connection, customer_ids: Sequence[str]) -> dict[
         .select_from(CURRENT.join(SCORES, CURRENT.c.run == SCORES.c.run))
         .where(SCORES.c.customer_id.in_(select(wanted.c.value)))
     )
+    if account_manager is not None:
+        found = found.where(SCORES.c.account_manager == account_manager)
     return dict(connection.execute(found).all())
 
 
@@ -129,6 +150,7 @@ _FILTERED = {
     "tier": "tier",
     "stage": "lifecycle_stage",
     "trajectory": "trajectory",
+    "account_manager": "account_manager",
 }
 """Filters that ask for one value, and the column that has it."""
 
@@ -140,15 +162,13 @@ def _matching(run_id: str, filters: Filters) -> _Asked:
         if (value := getattr(filters, name)) is not None:
             asked = asked.where(SCORES.c[column] == value)
     if filters.search:
-        asked = asked.where(_found_by(filters.search))
+        asked = asked.where(_found_by(filters.search, filters.ids_only))
     return asked
 
 
-def _found_by(search: str) -> ColumnElement[bool]:
-    return or_(
-        SCORES.c.customer_id.istartswith(search, autoescape=True),
-        SCORES.c.customer_name.icontains(search, autoescape=True),
-    )
+def _found_by(search: str, ids_only: bool) -> ColumnElement[bool]:
+    by_id = SCORES.c.customer_id.istartswith(search, autoescape=True)
+    return by_id if ids_only else or_(by_id, SCORES.c.customer_name.icontains(search, autoescape=True))
 
 
 def _with_value(asked: _Asked, sort: Sort, after: Position | None) -> Select[tuple[str, bytes, float | str]]:

@@ -50,6 +50,7 @@ SCORES = Table(
     Column("tier", String),
     Column("lifecycle_stage", String),
     Column("trajectory", String),
+    Column("account_manager", String),
     Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
     UniqueConstraint("run", "customer_id"),
 )
@@ -75,6 +76,8 @@ for _column in SORT_COLUMNS[:-1]:
         SCORES.c.churn_band,
         SCORES.c.recommended_action,
     )
+
+Index("scores_by_account_manager", SCORES.c.run, SCORES.c.account_manager, SCORES.c.customer_id)
 
 DEBTORS = Table(
     "debtors",

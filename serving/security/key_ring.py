@@ -1,0 +1,70 @@
+"""The keys of the store at hand: read again once they are a second old, so that a revoked key opens nothing soon after."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from time import monotonic
+from typing import NamedTuple
+
+from serving.security.access import Principal
+from serving.security.audit import Writer
+from serving.security.keys import is_right, parse_key
+from serving.store import Store, reading
+from serving.store.keys import StoredKey, all_keys, note_use
+
+MAX_AGE_SECONDS = 1.0
+_USE_NOTED_EVERY_SECONDS = 60.0
+
+
+class Held(NamedTuple):
+    """A key and who it stands for."""
+
+    key: StoredKey
+    principal: Principal
+
+
+class KeyRing:
+    """Keys by id. Used by the event loop alone."""
+
+    def __init__(self, store: Store, writer: Writer, clock: Callable[[], datetime]) -> None:
+        self._store, self._writer, self._clock = store, writer, clock
+        self._held: dict[str, Held] = {}
+        self._read_at = self._noted_at = float("-inf")
+        self._used: dict[str, datetime] = {}
+
+    def has_any(self) -> bool:
+        """Whether a key was ever made, live or not. Raises StorageError."""
+        self._refresh()
+        return bool(self._held)
+
+    def who(self, text: str) -> Principal | None:
+        """Who sends this key; None: it is no live key. Raises StorageError."""
+        given = parse_key(text)
+        held = self.live(given.key_id) if given else None
+        return held.principal if held and given and is_right(given.secret, held.key.secret_hash) else None
+
+    def live(self, key_id: str) -> Held | None:
+        """The live key of an id. Raises StorageError."""
+        self._refresh()
+        held = self._held.get(key_id)
+        if held is None:
+            return None
+        now = self._clock()
+        if not held.key.is_live(now):
+            return None
+        self._used[key_id] = now
+        return held
+
+    def _refresh(self) -> None:
+        now = monotonic()
+        if now - self._read_at < MAX_AGE_SECONDS:
+            return
+        with reading(self._store) as connection:
+            keys = all_keys(connection)
+        self._held = {
+            key.key_id: Held(key, Principal(f"key:{key.key_id}", key.scopes, key.account_manager)) for key in keys
+        }
+        self._read_at = now
+        if self._used and now - self._noted_at >= _USE_NOTED_EVERY_SECONDS:
+            self._writer.submit(partial(note_use, used_at=self._used))
+            self._used, self._noted_at = {}, now
