@@ -2,8 +2,9 @@
 
 from contextlib import closing
 from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,7 +14,16 @@ from serving.cli.output import ProjectOption, QuietOption, here, say, signature,
 
 NAME = "keys"
 DAYS = 365
-ScopeName = Literal["read", "score", "write", "admin"]
+
+
+class ScopeName(StrEnum):
+    """What a key may do; the command line takes no list of anything but texts and these."""
+
+    read = "read"
+    score = "score"
+    write = "write"
+    admin = "admin"
+
 
 HELP = Text(
     "Access keys of the service: create, list, rotate, revoke. Once there is one, every request needs one.\n\n"
@@ -59,7 +69,7 @@ def create(
                 )
             ),
         ),
-    ] = ["read"],  # noqa: B006 - typer reads it and never changes it
+    ] = [ScopeName.read],  # noqa: B006 - typer reads it and never changes it
     expires_in_days: Annotated[
         int,
         typer.Option("--expires-in-days", min=1, max=3650, help=here(Text("Days that it is good for.", "有效天数。"))),
@@ -79,7 +89,7 @@ def create(
     from serving.store import STORE_FILE, open_store
 
     with closing(open_store(load_project(project).workspace / STORE_FILE)) as store:
-        made = create_key(store, signature(), name, scope, expires_in_days, account_manager)
+        made = create_key(store, signature(), name, [one.value for one in scope], expires_in_days, account_manager)
     _show_once(made.text, made.stored.expires_at, quiet)
 
 

@@ -67,6 +67,7 @@ class Service:
 
     def close(self) -> None:
         """Write down what waits for the audit log, and let go of the store."""
+        self.keys.write_uses()
         self.writer.close()
         self.held.close()
         self.store.close()

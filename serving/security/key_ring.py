@@ -41,19 +41,26 @@ class KeyRing:
         """Who sends this key; None: it is no live key. Raises StorageError."""
         given = parse_key(text)
         held = self.live(given.key_id) if given else None
-        return held.principal if held and given and is_right(given.secret, held.key.secret_hash) else None
+        if held is None or given is None or not is_right(given.secret, held.key.secret_hash):
+            return None
+        self.note_use(given.key_id)
+        return held.principal
 
     def live(self, key_id: str) -> Held | None:
         """The live key of an id. Raises StorageError."""
         self._refresh()
         held = self._held.get(key_id)
-        if held is None:
-            return None
-        now = self._clock()
-        if not held.key.is_live(now):
-            return None
-        self._used[key_id] = now
-        return held
+        return held if held is not None and held.key.is_live(self._clock()) else None
+
+    def note_use(self, key_id: str) -> None:
+        """Remember that the key was used now; it is written down once a minute."""
+        self._used[key_id] = self._clock()
+
+    def write_uses(self) -> None:
+        """Write down which keys were used since the last time."""
+        if self._used:
+            self._writer.submit(partial(note_use, used_at=self._used))
+            self._used = {}
 
     def _refresh(self) -> None:
         now = monotonic()
@@ -65,6 +72,6 @@ class KeyRing:
             key.key_id: Held(key, Principal(f"key:{key.key_id}", key.scopes, key.account_manager)) for key in keys
         }
         self._read_at = now
-        if self._used and now - self._noted_at >= _USE_NOTED_EVERY_SECONDS:
-            self._writer.submit(partial(note_use, used_at=self._used))
-            self._used, self._noted_at = {}, now
+        if now - self._noted_at >= _USE_NOTED_EVERY_SECONDS:
+            self._noted_at = now
+            self.write_uses()

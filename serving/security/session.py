@@ -58,7 +58,10 @@ def holder_of(cookie: str, keys: KeyRing, secret: bytes, now: float) -> Held | N
     is_ours = held is not None and hmac.compare_digest(
         signature.encode(), _signature(content, held.key, secret).encode()
     )
-    return held if is_ours else None
+    if held is None or not is_ours:
+        return None
+    keys.note_use(key_id)
+    return held
 
 
 def _signature(content: str, key: StoredKey, secret: bytes) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, build_opener
 
@@ -83,8 +84,12 @@ def fetch_keys(place: str) -> dict[str | None, jwt.PyJWK]:
     Raises OSError: it cannot be had; ValueError, PyJWTError: it is no JWKS.
     """
     if urlsplit(place).scheme in ("http", "https"):
-        with build_opener(_NoRedirect).open(place, timeout=_FETCH_SECONDS) as answer:
-            content = answer.read(_MOST_BYTES)
+        try:
+            with build_opener(_NoRedirect).open(place, timeout=_FETCH_SECONDS) as answer:
+                content = answer.read(_MOST_BYTES)
+        except HTTPError as fault:
+            fault.close()  # it holds the connection
+            raise
     else:
         content = Path(place).read_bytes()
     listed = orjson.loads(content)

@@ -66,7 +66,7 @@ class StoredKey(NamedTuple):
 
     def is_live(self, at: datetime) -> bool:
         """Whether the key opens anything at that instant."""
-        return self.created_at <= at < self.expires_at and (self.revoked_at is None or at < self.revoked_at)
+        return at < self.expires_at and (self.revoked_at is None or at < self.revoked_at)
 
 
 def all_keys(connection: Connection) -> list[StoredKey]:

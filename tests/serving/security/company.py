@@ -4,14 +4,20 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import get_args
 
 import httpx
+import uvicorn
 
+from features.project import load_project
 from serving.action_schemas import ActionEntry
 from serving.alerts.cases import raise_alerts
+from serving.app import create_app
+from serving.routes.state import ServeSettings
 from serving.security.administration import create_key
 from serving.security.keys import SCOPES, Scope, make_key
+from serving.server import listen, settings_of
 from serving.store import Debts, Entry, Store, log_actions, open_store, publish, store_plan
 from serving.store.database import writing
 from serving.store.keys import insert_key
@@ -88,7 +94,22 @@ def bearer(text: str) -> dict[str, str]:
 
 
 @contextmanager
+def served(settings: ServeSettings) -> Iterator[httpx.Client]:
+    """Somebody who asks a real server in a thread of this process, which is there sooner than a process of its own."""
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical", proxy_headers=False))
+    with listen("127.0.0.1", 0) as listener:
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
 def company(folder: Path, serve: str = "") -> Iterator[tuple[Store, httpx.Client]]:
-    """The store of the company, and somebody who asks its server."""
-    with closing(fill(folder, serve)) as store, asking(folder) as client:
+    """The store of the company, and somebody who asks its server (in this process)."""
+    with closing(fill(folder, serve)) as store, served(settings_of(load_project(folder))) as client:
         yield store, client
