@@ -125,12 +125,13 @@ def list_customers(
     Equal values are ordered by customer id, so that pages neither overlap nor leave anybody out.
     """
     asked = _matching(run_id, filters)
+    column = _sorted_by(sort, filters)
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
-        rows += connection.execute(_with_value(asked, sort, after).limit(limit + 1)).all()
+        rows += connection.execute(_with_value(asked, column, sort.descending, after).limit(limit + 1)).all()
     if len(rows) <= limit and sort.column != "customer_id":
         start = after if after is not None and after.value is None else None
-        rows += connection.execute(_without_value(asked, sort, start).limit(limit + 1 - len(rows))).all()
+        rows += connection.execute(_without_value(asked, column, start).limit(limit + 1 - len(rows))).all()
     shown = rows[:limit]
     more = len(rows) > limit
     return Page([row.body for row in shown], Position(shown[-1].sorted_by, shown[-1].customer_id) if more else None)
@@ -171,20 +172,32 @@ def _found_by(search: str, ids_only: bool) -> ColumnElement[bool]:
     return by_id if ids_only else or_(by_id, SCORES.c.customer_name.icontains(search, autoescape=True))
 
 
-def _with_value(asked: _Asked, sort: Sort, after: Position | None) -> Select[tuple[str, bytes, float | str]]:
+def _sorted_by(sort: Sort, filters: Filters) -> ColumnElement[Any]:
+    """What to sort by. An account manager has few customers: better to fetch and sort them than to walk a whole index in its
+    order in search of them, as a database would do for a bare column.
+    """
+    column = SCORES.c[sort.column]
+    return column if filters.account_manager is None else func.coalesce(column, column)
+
+
+def _with_value(
+    asked: _Asked, column: ColumnElement[Any], descending: bool, after: Position | None
+) -> Select[tuple[str, bytes, float | str]]:
     """Those who have a value in the sort column. Comparing (value, id) as a pair walks the index from the position."""
-    column, customer = SCORES.c[sort.column], SCORES.c.customer_id
+    customer = SCORES.c.customer_id
     pair = tuple_(column, customer)
     statement = asked.add_columns(column.label("sorted_by")).where(column.is_not(None))
     if after is not None:
-        statement = statement.where(pair < tuple(after) if sort.descending else pair > tuple(after))
-    order = (column.desc(), customer.desc()) if sort.descending else (column, customer)
+        statement = statement.where(pair < tuple(after) if descending else pair > tuple(after))
+    order = (column.desc(), customer.desc()) if descending else (column, customer)
     return statement.order_by(*order)
 
 
-def _without_value(asked: _Asked, sort: Sort, after: Position | None) -> Select[tuple[str, bytes, None]]:
+def _without_value(
+    asked: _Asked, column: ColumnElement[Any], after: Position | None
+) -> Select[tuple[str, bytes, None]]:
     """Those who have no value in the sort column, by customer id; they follow all who have one."""
-    column, customer = SCORES.c[sort.column], SCORES.c.customer_id
+    customer = SCORES.c.customer_id
     statement = asked.add_columns(column.label("sorted_by")).where(column.is_(None))
     if after is not None:
         statement = statement.where(customer > after.customer_id)
