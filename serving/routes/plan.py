@@ -25,7 +25,6 @@ from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
 from serving.security.access import ScopedRoute, manager_of
 from serving.store import (
-    NO_CONTACTS,
     PlanFilters,
     Position,
     contact_of,
@@ -96,10 +95,8 @@ def get_plan(
         if plan is None:
             raise _no_plan()
         after = decode_cursor(cursor, plan.plan_id, SORT).value if cursor else 0
-        own = manager_of(request)
-        is_foreign = own is not None and account_manager not in (None, own)
-        filters = PlanFilters(action, team, channel, own or account_manager)
-        page = NO_CONTACTS if is_foreign else list_contacts(connection, plan, filters, int(after or 0), limit)
+        filters = PlanFilters(action, team, channel, account_manager)
+        page = list_contacts(connection, plan, filters, int(after or 0), limit, manager_of(request))
     following = encode_cursor(plan.plan_id, SORT, Position(float(page.last), "")) if page.last else None
     tail = orjson.dumps({"next_cursor": following})
     body = b'{"plan":%b,"contacts":[%b],%b' % (plan.body, b",".join(page.bodies), tail[1:])

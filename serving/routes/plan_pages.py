@@ -27,10 +27,10 @@ def get_plan_page(request: Request, manager: _Asked = "", team: _Asked = "", aft
         if plan is None:
             return whole_page(request, "plan.html", run=run, plan=None)
         own = manager_of(request)
-        asked = {"manager": own or manager.strip(), "team": team.strip()}
+        asked = {"manager": manager.strip(), "team": team.strip()}
         filters = PlanFilters(team=asked["team"] or None, account_manager=asked["manager"] or None)
         place = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
-        page = list_contacts(connection, plan, filters, place, ROWS)
+        page = list_contacts(connection, plan, filters, place, ROWS, own)
         managers, teams = (plan_words(connection, plan, name, own) for name in ("account_manager", "team"))
     summary = PlanSummary.model_validate_json(plan.body)
     contacts = [PlanItem.model_validate_json(body) for body in page.bodies]

@@ -23,7 +23,6 @@ from serving.store.debts import (
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
 from serving.store.log_tables import ACTIONS, OUTCOMES
 from serving.store.plans import (
-    NO_CONTACTS,
     PlanFilters,
     StoredPlan,
     contact_of,
@@ -52,7 +51,6 @@ __all__ = [
     "ACTIONS",
     "ALERTS",
     "NO_ACTION",
-    "NO_CONTACTS",
     "OUTCOMES",
     "SORT_COLUMNS",
     "STORE_FILE",

@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 
+from serving.plan_schemas import PlanItem
 from serving.store import (
     SORT_COLUMNS,
     Filters,
+    PlanFilters,
     Position,
     Sort,
     Store,
     count_customers,
+    held_plan,
+    list_contacts,
     list_customers,
+    plan_words,
     publish,
     reading,
 )
@@ -81,6 +86,20 @@ def test_warnings_follow_the_customer_and_not_who_works_on_them(tmp_path: Any) -
         assert count_cases(connection, own) == {3: 1}
         assert owners(connection, "nobody") == []
         assert owners(connection, ANNA) == owners(connection) == ["Anna"]
+    store.close()
+
+
+def test_a_customer_leaves_the_plan_of_a_manager_together_with_the_manager(tmp_path: Any) -> None:
+    store = fill(tmp_path)
+    with store.writer.begin() as connection:  # Jonas's customer is Anna's in newer scores; the plan is older
+        connection.execute(SCORES.update().where(SCORES.c.customer_id == "C-2").values(account_manager=ANNA))
+    with reading(store) as connection:
+        plan = held_plan(connection)
+        assert plan is not None
+        for manager, places in ((ANNA, [1, 2]), ("Jonas", []), (None, [1, 2])):
+            page = list_contacts(connection, plan, PlanFilters(), 0, 50, manager)
+            assert [PlanItem.model_validate_json(body).place for body in page.bodies] == places
+        assert plan_words(connection, plan, "account_manager", "Jonas") == []
     store.close()
 
 
