@@ -19,7 +19,7 @@ from serving.security.access import ScopedRoute
 from serving.security.description import describe_keys
 from serving.security.gate import Gate
 from serving.security.personal import WithoutPersonalData
-from serving.store import held_connection, open_store
+from serving.store import Held, open_store
 
 _DESCRIPTION = """Which customers are about to leave, what kind of customer each is, and what to do about it today.
 
@@ -31,12 +31,12 @@ problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chine
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
-    """The application over the store at ``settings.store_path``, which is made if it is not there.
+    """The application over the store at ``settings.store_place``, which is made if it is not there.
 
     Raises StorageError: the store cannot be opened.
     """
-    store = open_store(settings.store_path)
-    service = Service(settings, store, held_connection(store))
+    store = open_store(settings.store_place)
+    service = Service(settings, store, Held(store))
     app = FastAPI(
         title="Retinue",
         version="1",

@@ -15,7 +15,7 @@ from features.text import Language, Text
 from serving.app import create_app
 from serving.routes.state import ServeSettings
 from serving.security.tokens import check_keys
-from serving.store import STORE_FILE, current_run, open_store, reading
+from serving.store import current_run, open_store, reading, store_place
 from serving.store.keys import all_keys
 
 
@@ -32,7 +32,7 @@ def settings_of(project: Project) -> ServeSettings:
         check_keys(oidc)
         access = access.model_copy(update={"oidc": oidc})
     return ServeSettings(
-        project.workspace / STORE_FILE, company=project.project.name, timezone=project.timezone, access=access
+        store_place(project), project.project.name, project.timezone, access=access, workspace=project.workspace
     )
 
 
@@ -72,7 +72,7 @@ def reachable(settings: ServeSettings, host: str) -> ServeSettings:
     if is_local and not names:
         return settings
     if settings.access.oidc is None:
-        with closing(open_store(settings.store_path)) as store, reading(store) as connection:
+        with closing(open_store(settings.store_place)) as store, reading(store) as connection:
             now = settings.clock()
             if not any(key.is_live(now) for key in all_keys(connection)):
                 raise ServeError(_NO_KEYS, host=host if not is_local else ", ".join(names))
@@ -97,7 +97,7 @@ _NO_NAMES = Text(
 
 def _greeting(settings: ServeSettings, host: str, port: int) -> Text:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    store = open_store(settings.store_path)
+    store = open_store(settings.store_place)
     with reading(store) as connection:
         run = current_run(connection)
     store.close()

@@ -86,20 +86,20 @@ def create(
 ) -> None:
     """Make a key."""
     from serving.security.administration import create_key
-    from serving.store import STORE_FILE, open_store
+    from serving.store import open_project_store
 
-    with closing(open_store(load_project(project).workspace / STORE_FILE)) as store:
+    with closing(open_project_store(load_project(project))) as store:
         made = create_key(store, signature(), name, [one.value for one in scope], expires_in_days, account_manager)
     _show_once(made.text, made.stored.expires_at, quiet)
 
 
 def list_(project: ProjectOption = Path(".")) -> None:
     """List keys."""
-    from serving.store import STORE_FILE, open_store, reading
+    from serving.store import open_project_store, reading
     from serving.store.keys import all_keys
 
     settings = load_project(project)
-    with closing(open_store(settings.workspace / STORE_FILE)) as store, reading(store) as connection:
+    with closing(open_project_store(settings)) as store, reading(store) as connection:
         keys = all_keys(connection)
     if not keys:
         say(
@@ -135,10 +135,10 @@ def list_(project: ProjectOption = Path(".")) -> None:
 def rotate(key: KeyArgument, project: ProjectOption = Path("."), quiet: QuietOption = False) -> None:
     """Make a key in place of another."""
     from serving.security.administration import rotate_key
-    from serving.store import STORE_FILE, open_store
+    from serving.store import open_project_store
 
     settings = load_project(project)
-    with closing(open_store(settings.workspace / STORE_FILE)) as store:
+    with closing(open_project_store(settings)) as store:
         made, until = rotate_key(store, signature(), key)
     _show_once(made.text, made.stored.expires_at, quiet)
     if not quiet:
@@ -153,9 +153,9 @@ def rotate(key: KeyArgument, project: ProjectOption = Path("."), quiet: QuietOpt
 def revoke(key: KeyArgument, project: ProjectOption = Path(".")) -> None:
     """Take a key back."""
     from serving.security.administration import revoke_one
-    from serving.store import STORE_FILE, open_store
+    from serving.store import open_project_store
 
-    with closing(open_store(load_project(project).workspace / STORE_FILE)) as store:
+    with closing(open_project_store(load_project(project))) as store:
         revoke_one(store, signature(), key)
     say(Text("The key {key} opens nothing any more.", "密钥 {key} 已吊销。").format(key=key))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from secrets import token_bytes
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -18,8 +19,8 @@ from serving.security.key_ring import KeyRing
 from serving.security.limits import Buckets
 from serving.security.session import session_secret
 from serving.security.tokens import Tokens
-from serving.store import Store, current_run
-from serving.store.database import storage_faults
+from serving.store import Held, Place, Store, current_run
+from serving.store.faults import storage_faults
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -34,26 +35,28 @@ class ServeSettings:
     """What a server needs to know. ``hosts`` are the only names that it answers to, those of ``access`` among them.
 
     ``reachable``: other machines can ask it, so that it never answers without a key.
+    ``workspace`` keeps the secret of sessions; without it they end with the process.
     """
 
-    store_path: Path
+    store_place: Place
     company: str = ""
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
     access: AccessSettings = field(default_factory=AccessSettings)
     reachable: bool = False
+    workspace: Path | None = None
 
 
 class Service:
     """The running service. ``held`` and ``keys`` are used by the event loop alone."""
 
-    def __init__(self, settings: ServeSettings, store: Store, held: Connection) -> None:
+    def __init__(self, settings: ServeSettings, store: Store, held: Held) -> None:
         self.settings, self.store, self.held = settings, store, held
         access = settings.access
         self.must_have_key = settings.reachable or access.oidc is not None
         self.writer = Writer(store)
-        self.keys = KeyRing(store, self.writer, settings.clock)
+        self.keys = KeyRing(held, self.writer, settings.clock)
         self.tokens = Tokens(access.oidc) if access.oidc else None
         self.callers = Buckets(access.requests_per_minute)
         self.strangers = Buckets(access.anonymous_requests_per_minute)
@@ -61,7 +64,9 @@ class Service:
     @cached_property
     def session_secret(self) -> bytes:
         """What signs sessions; made when somebody signs in for the first time."""
-        folder = self.settings.store_path.parent
+        folder = self.settings.workspace
+        if folder is None:
+            return token_bytes(32)
         with storage_faults(folder):
             return session_secret(folder)
 

@@ -18,9 +18,8 @@ from features.text import Text
 from serving.problems import (
     FOREIGN_PAGE,
     NO_KEY,
-    STORE_UNAVAILABLE,
     TOO_MANY,
-    ApiError,
+    on_retinue_error,
     problem,
     wants_page,
 )
@@ -51,8 +50,7 @@ class Gate:
         try:
             principal = await self._who(scope)
         except RetinueError as fault:
-            kind = fault.kind if isinstance(fault, ApiError) else STORE_UNAVAILABLE
-            await problem(Request(scope), kind, fault.text)(scope, receive, send)
+            await (await on_retinue_error(Request(scope), fault))(scope, receive, send)
             return
         refused = self._refused(scope, principal)
         if refused is not None:
@@ -119,7 +117,7 @@ class Gate:
                     await self._write_down(scope, message["status"])
                 except RetinueError as fault:
                     is_refused = True
-                    await problem(Request(scope), STORE_UNAVAILABLE, fault.text)(scope, receive, send)
+                    await (await on_retinue_error(Request(scope), fault))(scope, receive, send)
                     return
             await send(message)
 

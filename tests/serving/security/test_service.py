@@ -84,7 +84,7 @@ def test_changes_and_reads_are_written_down_without_naming_customers(strict: Str
 
 
 def test_the_audit_log_is_only_added_to(strict: Strict) -> None:
-    with closing(sqlite3.connect(strict[0].path)) as connection:
+    with closing(sqlite3.connect(str(strict[0].place))) as connection:
         for change in ("UPDATE audit SET who = 'me'", "DELETE FROM audit"):
             with pytest.raises(sqlite3.DatabaseError, match="append-only"):
                 connection.execute(change)
@@ -93,9 +93,9 @@ def test_the_audit_log_is_only_added_to(strict: Strict) -> None:
 def test_a_change_that_cannot_be_written_down_is_not_confirmed(tmp_path: Path) -> None:
     with closing(fill(tmp_path)) as store:
         headers = bearer(key(store, "write"))
-        with served(ServeSettings(store.path)) as client:
+        with served(ServeSettings(store.place)) as client:
             assert client.post("/v1/actions", headers=headers, json=ACTION).status_code == 200
-            with closing(sqlite3.connect(store.path)) as connection:
+            with closing(sqlite3.connect(str(store.place))) as connection:
                 connection.execute("DROP TABLE audit")
             answer = client.post("/v1/actions", headers=headers, json=ACTION)
     assert answer.status_code == 503
@@ -226,7 +226,7 @@ def test_no_secret_is_in_the_log(tmp_path: Path) -> None:
                 assert "; Secure" not in signed_in.headers["set-cookie"]  # nobody named the proxy that says https
                 session = client.cookies["retinue_session"]
                 client.post("/v1/actions", headers=bearer(text), content=f'{{"note": "{text}"')
-                os.rename(store.path, store.path.with_name("away.db"))
+                os.rename(str(store.place), Path(str(store.place)).with_name("away.db"))
                 client.get("/v1/customers/C-1", headers=bearer(text))
             for broken in (f"GET /{text} HTTP/9\r\nAuthorization {text}\r\n\r\n", f"{text}\r\n\r\n"):
                 with socket.create_connection((found.group(1), int(found.group(2))), 5) as connection:
@@ -241,7 +241,7 @@ def test_no_secret_is_in_the_log(tmp_path: Path) -> None:
 
 
 def test_a_public_address_is_taken_only_with_a_live_key_and_a_name(store: Store) -> None:
-    settings = ServeSettings(store.path)
+    settings = ServeSettings(store.place)
     assert reachable(settings, "127.0.0.1") == settings
     expired_key(store)
     for host in ("0.0.0.0", "192.0.2.1"):
@@ -253,7 +253,7 @@ def test_a_public_address_is_taken_only_with_a_live_key_and_a_name(store: Store)
     opened = reachable(settings, "192.0.2.1")
     assert opened.reachable
     assert opened.hosts == (*settings.hosts, "192.0.2.1")
-    named = ServeSettings(store.path, access=AccessSettings(hosts=("churn.example.org",)))
+    named = ServeSettings(store.place, access=AccessSettings(hosts=("churn.example.org",)))
     for host in ("0.0.0.0", "::", "", "127.0.0.1"):  # with a name, others ask through a proxy
         assert reachable(named, host).reachable
     revoke_one(store, signed(), text.split("_")[1])

@@ -16,7 +16,7 @@ from serving.security.access import Principal
 from serving.security.audit import Writer
 from serving.security.key_ring import KeyRing
 from serving.security.session import SECRET_FILE, SESSION_SECONDS, holder_of, make_session, session_secret
-from serving.store import Store
+from serving.store import Held, Store
 from tests.serving.security.company import ANNA, alert_ids, company, key, signed
 
 PAGE = {"Accept": "text/html"}
@@ -132,7 +132,9 @@ def test_the_secret_of_sessions_is_made_once_and_only_its_owner_may_read_it(site
 @pytest.fixture
 def ring(store: Store) -> Iterator[tuple[KeyRing, Store]]:
     writer = Writer(store)
-    yield KeyRing(store, writer, lambda: datetime.fromtimestamp(NOW, UTC)), store
+    connection = Held(store)
+    yield KeyRing(connection, writer, lambda: datetime.fromtimestamp(NOW, UTC)), store
+    connection.close()
     writer.close()
 
 
