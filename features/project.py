@@ -15,6 +15,7 @@ from features.errors import ProjectError, nearest
 from features.operation_settings import OperationSettings
 from features.project_faults import FindingError, said_by_tables, sentence, table_faults
 from features.score_settings import CostSettings, Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
+from features.serve_settings import OidcSettings, ServeSection
 from features.text import LANGUAGES, Text
 
 PROJECT_FILE = "retinue.toml"
@@ -261,16 +262,6 @@ def _rising(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
-class ServeSection(Strict):
-    """How requests for scores are answered: ``canary_share`` of the customers by the challenger, the others by the champion.
-
-    With ``shadow`` the challenger also scores what the champion answers, only to be compared with it.
-    """
-
-    canary_share: float = Field(0.0, ge=0, le=1, strict=True)
-    shadow: bool = Field(False, strict=True)
-
-
 class PlaybookSettings(Strict):
     """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
 
@@ -387,6 +378,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("playbook",): PlaybookSettings,
     ("operation",): OperationSettings,
     ("serve",): ServeSection,
+    ("serve", "oidc"): OidcSettings,
 }
 
 

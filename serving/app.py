@@ -9,17 +9,22 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from features.errors import RetinueError
 from serving import problems
 from serving.operation.logs import open_log
 from serving.operation.middleware import Watch
 from serving.routes import LOOK_UP, ROUTERS
-from serving.routes.middleware import Guard
+from serving.routes.middleware import Guard, TimeLimit
 from serving.routes.shortcut import Shortcut
 from serving.routes.state import ServeSettings, Service
 from serving.scoring.answering import Answering
 from serving.scoring.service import Scoring
+from serving.security.access import ScopedRoute
+from serving.security.description import describe_keys
+from serving.security.gate import Gate
+from serving.security.personal import WithoutPersonalData
 from serving.store import Held, open_store
 
 _DESCRIPTION = """Which customers are about to leave, what kind of customer each is, and what to do about it today.
@@ -52,12 +57,26 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
     )
     app.state.service = service
     for router in ROUTERS:
+        if not all(isinstance(route, ScopedRoute) for route in router.routes):
+            raise RuntimeError("a route that is no ScopedRoute would be answered without a key")
         app.include_router(router)
+    describe_keys(app)
     app.mount("/static", StaticFiles(directory=str(files("serving.pages") / "static")), name="static")
+    access, operation = settings.access, settings.operation
     # the last one added is the first to see a request: whatever may refuse a look-up is added after the short way to it
     app.add_middleware(Shortcut, look_up=LOOK_UP, others=[route for router in ROUTERS for route in router.routes])
-    app.add_middleware(Guard, hosts=settings.hosts)
-    operation = settings.operation
+    if not access.personal_data:
+        app.add_middleware(WithoutPersonalData)
+    app.add_middleware(Gate, service=service)
+    app.add_middleware(TimeLimit, seconds=access.request_seconds)
+    if access.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=access.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type"],
+        )
+    app.add_middleware(Guard, hosts=settings.hosts + access.hosts)
     if operation.telemetry:
         from serving.operation.telemetry import Traced, start_tracing  # what sends traces takes long to import
 
@@ -91,5 +110,4 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         service.scoring.stop()
     if service.settings.operation.telemetry:
         app.state.tracing.shutdown()
-    service.held.close()
-    service.store.close()
+    service.close()

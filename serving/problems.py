@@ -48,6 +48,11 @@ BAD_REQUEST = Kind("bad-request", 400, Text("The request cannot be read", "无�
 OVERLOADED = Kind("overloaded", 503, Text("Too many requests at once", "并发请求过多"))
 CONFLICT = Kind("conflict", 409, Text("The id stands for another content", "编号已用于其他内容"))
 TOO_LARGE = Kind("too-large", 413, Text("The request is too large", "请求过大"))
+NO_KEY = Kind("no-access-key", 401, Text("An access key is needed", "需要访问密钥"))
+NOT_ALLOWED = Kind("not-allowed", 403, Text("The key may not do that", "密钥无此权限"))
+TOO_MANY = Kind("too-many-requests", 429, Text("Too many requests", "请求过于频繁"))
+TOO_SLOW = Kind("too-slow", 503, Text("The answer took too long", "响应超时"))
+SIGN_ON_UNAVAILABLE = Kind("sign-on-unavailable", 503, Text("The sign-on cannot be asked", "单点登录暂不可用"))
 INTERNAL = Kind("internal-error", 500, Text("Something went wrong inside Retinue", "Retinue 内部出错"))
 
 _BY_STATUS = {
@@ -90,7 +95,7 @@ def problem(
     """The problem in the reader's language: a document, or a page where a browser asked for a page."""
     language = language_of(request)
     shown = {"Content-Language": language, "Vary": "Accept, Accept-Language", **(headers or {})}
-    if _wants_page(request):
+    if wants_page(request):
         page = render("problem.html", language, title=kind.title.of(language), detail=detail.of(language))
         return HTMLResponse(page, status_code=kind.status, headers=shown)
     document: dict[str, Any] = {
@@ -109,7 +114,8 @@ def problem(
     )
 
 
-def _wants_page(request: Request) -> bool:
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks for a page, and not a program for JSON."""
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
 
 

@@ -16,6 +16,7 @@ from serving.routes import (
     receivables,
     runs,
     score,
+    sign_in,
 )
 
 # receivables and the plan stand first: the id of a customer may hold a slash, and takes the rest of an address otherwise
@@ -29,6 +30,7 @@ ROUTERS = (
     score.router,
     actions.router,
     health.router,
+    sign_in.router,
     alert_pages.router,
     plan_pages.router,
     pages.router,

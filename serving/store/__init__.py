@@ -21,10 +21,11 @@ from serving.store.debts import (
     list_invoices,
 )
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
+from serving.store.keys import API_KEYS, AUDIT
 from serving.store.log_tables import ACTIONS, OUTCOMES
 from serving.store.places import STORE_FILE, Place, store_place
 from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
-from serving.store.publishing import NO_ACTION, Run, publish, roll_back
+from serving.store.publishing import Run, publish, roll_back
 from serving.store.queries import (
     Filters,
     Found,
@@ -40,11 +41,14 @@ from serving.store.queries import (
     list_customers,
     published_of,
 )
+from serving.store.summaries import NO_ACTION, run_of_manager
 from serving.store.tables import SORT_COLUMNS
 
 __all__ = [
     "ACTIONS",
     "ALERTS",
+    "API_KEYS",
+    "AUDIT",
     "NO_ACTION",
     "OUTCOMES",
     "SORT_COLUMNS",
@@ -94,6 +98,7 @@ __all__ = [
     "published_of",
     "reading",
     "roll_back",
+    "run_of_manager",
     "store_place",
     "store_plan",
     "take_back_last",

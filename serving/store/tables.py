@@ -57,6 +57,7 @@ SCORES = Table(
     Column("tier", NAME),
     Column("lifecycle_stage", NAME),
     Column("trajectory", NAME),
+    Column("account_manager", NAME),
     Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
     UniqueConstraint("run", "customer_id"),
 )
@@ -82,6 +83,8 @@ for _column in SORT_COLUMNS[:-1]:
         SCORES.c.churn_band,
         SCORES.c.recommended_action,
     )
+
+Index("scores_by_account_manager", SCORES.c.run, SCORES.c.account_manager, SCORES.c.customer_id)
 
 DEBTORS = Table(
     "debtors",
