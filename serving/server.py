@@ -124,6 +124,8 @@ def _shared_counts() -> Iterator[None]:
             yield
         finally:
             del os.environ[WORKERS_FOLDER]
+
+
 def reachable(settings: ServeSettings, host: str) -> ServeSettings:
     """The settings of a server on ``host``: where others than this machine can ask it, a key is always needed.
 

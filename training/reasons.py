@@ -7,6 +7,7 @@ groups of features that say one thing, and the strongest groups become sentences
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import duckdb
 import numpy as np
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from features.catalogue import Feature
 from features.text import LANGUAGES, Language, Text
 from training.models.attributes import Attributes
-from training.models.churn import ChurnModel
 from training.reason_groups import GROUPS, Group
 from training.reason_groups.attributes import attribute_groups
 
@@ -45,6 +45,15 @@ REASONS_TYPE = pa.list_(
 )
 
 
+class Explained(Protocol):
+    """A model that splits its log-odds into contributions, see `ChurnModel`."""
+
+    features: tuple[str, ...]
+
+    def contributions(self, frame: pd.DataFrame) -> Floats:
+        """What each feature adds to the log-odds, shape (rows, features)."""
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """Which group explains which row, in reading order: parallel arrays, one entry a reason."""
@@ -55,7 +64,7 @@ class _Chosen:
 
 
 def explain(
-    model: ChurnModel,
+    model: Explained,
     frame: pd.DataFrame,
     currency: str,
     own: Sequence[Feature] = (),
@@ -74,7 +83,7 @@ def explain(
     return pa.concat_arrays([_explain(model, frame.iloc[i : i + BLOCK_ROWS], groups, currency) for i in starts])
 
 
-def _explain(model: ChurnModel, frame: pd.DataFrame, groups: list[Group], currency: str) -> pa.Array:
+def _explain(model: Explained, frame: pd.DataFrame, groups: list[Group], currency: str) -> pa.Array:
     contributions = model.contributions(frame)
     members = [np.flatnonzero(np.isin(model.features, g.features)) for g in groups]
     chosen = _choose(np.column_stack([contributions[:, m].sum(axis=1) for m in members]))

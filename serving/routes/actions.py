@@ -111,7 +111,8 @@ def _check_seen(service: Service, customer_ids: list[str], account_manager: str 
     if account_manager is None:
         return
     with reading(service.store) as connection:
-        seen = find_customers(connection, list(dict.fromkeys(customer_ids)), account_manager)
+        found = find_customers(connection, list(dict.fromkeys(customer_ids)), account_manager)
+    seen = found.bodies if found else {}
     unseen = [
         (f"body.{place}.customer_id", CUSTOMER_NOT_FOUND.title)
         for place, customer_id in enumerate(customer_ids)

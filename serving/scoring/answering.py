@@ -20,6 +20,7 @@ from serving.scoring.ready import Floats, ReadyModel
 from serving.scoring.schemas import CustomerAsked, FactsAsked
 from serving.scoring.service import Scoring
 from serving.store import Store, current_run, reading
+from training.models.compiled import ExplainedByRow
 from training.models.rfm import RfmModel
 from training.reasons import explain
 from training.replay import SNAPSHOTS
@@ -32,6 +33,8 @@ BUSY = Kind("busy", 503, Text("Too much is asked at once", "请求过多"))
 THREADS = 2
 MOST_WAITING = 32
 """Requests that may wait for a thread; who comes after them is told to come again."""
+FEW_ROWS = 64
+"""Rows up to which reasons are cheaper without tables, which take as long as so many rows of large trees."""
 MOST_SHADOWS = 100
 """Batches that may wait to be scored by a challenger; those beyond are not compared."""
 
@@ -165,7 +168,8 @@ class Answering:
     def _reasons(self, model: ReadyModel, rows: Floats) -> list[Any]:
         project, stored = self.scoring.project, model.champion.stored
         own = own_features(project)
-        said = explain(stored.model, model.frame(rows), project.project.currency, own, stored.attributes)
+        explained = ExplainedByRow(stored.model) if len(rows) <= FEW_ROWS else stored.model
+        said = explain(explained, model.frame(rows), project.project.currency, own, stored.attributes)
         return list(said.to_pylist())
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

@@ -14,5 +14,5 @@ def is_canary(customer_id: str, seed: str, share: float) -> bool:
     >>> is_canary("C-1", "acme-churn 4", 0.0), is_canary("C-1", "acme-churn 4", 1.0)
     (False, True)
     """
-    digest = hashlib.sha256(f"{seed}\\0{customer_id}".encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(f"{seed}\0{customer_id}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8]) < share * _STEPS

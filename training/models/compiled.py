@@ -69,6 +69,25 @@ class _Mean:
         return np.asarray(np.mean([part.log_odds(values) for part in self._parts], axis=0))
 
 
+class ExplainedByRow:
+    """A model that explains a few rows: its trees by XGBoost itself, without the tables that pay for many."""
+
+    def __init__(self, model: ChurnModel) -> None:
+        self.features = model.features
+        self._model = model
+
+    def contributions(self, frame: pd.DataFrame) -> Floats:
+        """See ChurnModel; equal to rounding."""
+        parts: Sequence[ChurnModel] = self._model.parts if isinstance(self._model, BlendChurn) else (self._model,)
+        return np.asarray(np.mean([_contributions(part, frame) for part in parts], axis=0))
+
+
+def _contributions(model: ChurnModel, frame: pd.DataFrame) -> Floats:
+    if isinstance(model, XGBoostChurn):
+        return model.contributions_of_few(frame)
+    return model.contributions(frame)
+
+
 @dataclass(frozen=True)
 class CompiledModel:
     """A stored model that scores rows of numbers in the order of its ``features``, without a frame.

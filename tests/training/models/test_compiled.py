@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.errors import ModelError
 from tests.training.companies import FEATURES, learnable
 from tests.training.models.test_stored import stored_model
-from training.models.compiled import CompiledModel, CompiledTrees, graph_of
+from training.models.compiled import CompiledModel, CompiledTrees, ExplainedByRow, graph_of
 from training.models.stored import load_model, save_model
 
 Floats = NDArray[np.float64]
@@ -63,6 +63,14 @@ def test_every_kind_of_model_gives_the_probability_of_the_batch(kind: str, tmp_p
     compiled = CompiledModel.of(stored)
     assert compiled.probability(values) == pytest.approx(stored.probability(ROWS), abs=1e-6)
     assert compiled.probability(values[:1]) == pytest.approx(stored.probability(ROWS.head(1)), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "logistic", "blend"])
+def test_few_rows_are_explained_as_many_are(kind: str) -> None:
+    model = stored_model(kind).model
+    by_row = ExplainedByRow(model)
+    assert by_row.features == model.features
+    assert by_row.contributions(ROWS.head(5)) == pytest.approx(model.contributions(ROWS.head(5)), abs=1e-5)
 
 
 def test_a_model_whose_golden_rows_come_out_differently_is_refused(tmp_path: Path) -> None:
