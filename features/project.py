@@ -260,6 +260,14 @@ def _rising(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
+class EventSettings(Strict):
+    """That events are taken in real time. ``in_files``: the company's own files will hold them, too, so that of the log
+    only what was received since the last run's ``as_of`` counts; otherwise the log is a source of facts for ever.
+    """
+
+    in_files: bool = Field(strict=True)
+
+
 class PlaybookSettings(Strict):
     """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
 
@@ -301,6 +309,7 @@ class Project(Strict):
     credit: CreditSettings = CreditSettings()
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
+    events: EventSettings | None = None
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -365,6 +374,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("tiers",): TierSettings,
     ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
+    ("events",): EventSettings,
 }
 
 

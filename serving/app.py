@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from features.errors import RetinueError
 from serving import problems
+from serving.realtime.events import RealTime
 from serving.routes import ROUTERS
 from serving.routes.middleware import Guard
 from serving.routes.state import ServeSettings, Service
@@ -31,7 +32,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
     Raises StorageError: the store cannot be opened.
     """
     store = open_store(settings.store_path)
-    service = Service(settings, store, held_connection(store))
+    real_time = RealTime(settings.events, store, settings.clock) if settings.events else None
+    service = Service(settings, store, held_connection(store), real_time)
     app = FastAPI(
         title="Retinue",
         version="1",
@@ -55,7 +57,11 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    yield
     service: Service = app.state.service
+    if service.real_time:
+        service.real_time.start()
+    yield
+    if service.real_time:
+        service.real_time.stop()
     service.held.close()
     service.store.close()

@@ -43,6 +43,8 @@ WRONG_HOST = Kind("wrong-host", 421, Text("Not the host of this service", "主�
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, Text("The store cannot be read", "无法读取存储"))
 BAD_REQUEST = Kind("bad-request", 400, Text("The request cannot be read", "无法读取请求"))
 CONFLICT = Kind("conflict", 409, Text("The id stands for another content", "编号已用于其他内容"))
+NO_EVENTS = Kind("no-events", 404, Text("No events are taken", "不接收事件"))
+TOO_MANY_EVENTS = Kind("too-many-events", 503, Text("Too many events wait", "等待处理的事件过多"))
 TOO_LARGE = Kind("too-large", 413, Text("The request is too large", "请求过大"))
 INTERNAL = Kind("internal-error", 500, Text("Something went wrong inside Retinue", "Retinue 内部出错"))
 
@@ -59,9 +61,18 @@ _BY_ERROR: tuple[tuple[type[RetinueError], Kind], ...] = (
 class ApiError(RetinueError):
     """A request that cannot be answered; ``kind`` decides the status, ``findings`` name the faulty parts (where, what)."""
 
-    def __init__(self, kind: Kind, text: Text, *, findings: Sequence[tuple[str, Text]] = (), **values: Any) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        text: Text,
+        *,
+        findings: Sequence[tuple[str, Text]] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> None:
         self.kind = kind
         self.findings = findings
+        self.headers = headers
         super().__init__(text, **values)
 
 
@@ -113,7 +124,7 @@ async def on_retinue_error(request: Request, error: Exception) -> Response:
     """Answer an error that was raised with a text for people."""
     assert isinstance(error, RetinueError)
     if isinstance(error, ApiError):
-        return problem(request, error.kind, error.text, error.findings)
+        return problem(request, error.kind, error.text, error.findings, error.headers)
     kind = next(kind for type_, kind in _BY_ERROR if isinstance(error, type_))
     return problem(request, kind, error.text)
 

@@ -20,7 +20,12 @@ class ServeError(RetinueError):
 
 def settings_of(project: Project) -> ServeSettings:
     """What the server needs to know, from the project file."""
-    return ServeSettings(project.workspace / STORE_FILE, company=project.project.name, timezone=project.timezone)
+    return ServeSettings(
+        project.workspace / STORE_FILE,
+        company=project.project.name,
+        timezone=project.timezone,
+        events=project if project.events else None,
+    )
 
 
 def serve_project(project: Project, host: str, port: int, language: Language) -> None:

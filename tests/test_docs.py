@@ -12,6 +12,7 @@ from features.project import (
     ChurnBands,
     ChurnSettings,
     CreditSettings,
+    EventSettings,
     OwnFeature,
     PlaybookSettings,
     ProjectSettings,
@@ -39,6 +40,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[tiers]": TierSettings,
     "[credit]": CreditSettings,
     "[features.NAME]": OwnFeature,
+    "[events]": EventSettings,
     "[playbook]": PlaybookSettings,
 }
 

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from features.project import Project
 from serving.problems import nothing_published
+from serving.realtime.events import RealTime
 from serving.schemas import PublishedRun
 from serving.store import Store, current_run
 
@@ -23,13 +25,16 @@ def now_utc() -> datetime:
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """What a server needs to know. ``hosts`` are the only names that it answers to."""
+    """What a server needs to know. ``hosts`` are the only names that it answers to; ``events`` is the project whose events
+    it takes, None: it takes none.
+    """
 
     store_path: Path
     company: str = ""
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     clock: Callable[[], datetime] = now_utc
+    events: Project | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Service:
     settings: ServeSettings
     store: Store
     held: Connection
+    real_time: RealTime | None = None
 
 
 def service_of(request: Request) -> Service:

@@ -20,6 +20,7 @@ from serving.store.debts import (
     invoices_of,
     list_invoices,
 )
+from serving.store.events import Reached, ServedRun, bodies_of, kept_run_ids, reached, serving_run, store_rescored
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
 from serving.store.log_tables import ACTIONS, OUTCOMES
 from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
@@ -57,12 +58,15 @@ __all__ = [
     "Page",
     "PlanFilters",
     "Position",
+    "Reached",
     "Run",
+    "ServedRun",
     "Sort",
     "Store",
     "Stored",
     "StoredPlan",
     "add_evidence",
+    "bodies_of",
     "contact_of",
     "count_customers",
     "current_evidence",
@@ -73,6 +77,7 @@ __all__ = [
     "held_connection",
     "held_plan",
     "invoices_of",
+    "kept_run_ids",
     "list_actions",
     "list_contacts",
     "list_customers",
@@ -83,8 +88,11 @@ __all__ = [
     "open_store",
     "plan_words",
     "publish",
+    "reached",
     "reading",
     "roll_back",
+    "serving_run",
     "store_plan",
+    "store_rescored",
     "take_back_last",
 ]

@@ -70,7 +70,7 @@ def _published(row: Row[tuple[object, ...]]) -> PublishedRun:
 
 
 _ONE = (
-    select(SCORES.c.body, RUNS.c.as_of)
+    select(SCORES.c.body, func.coalesce(SCORES.c.rescored_as_of, RUNS.c.as_of).label("as_of"))
     .select_from(CURRENT)
     .join(RUNS, CURRENT.c.run == RUNS.c.number)
     .join(SCORES, SCORES.c.run == RUNS.c.number)

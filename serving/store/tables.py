@@ -50,6 +50,7 @@ SCORES = Table(
     Column("tier", String),
     Column("lifecycle_stage", String),
     Column("trajectory", String),
+    Column("rescored_as_of", String),  # ISO 8601, UTC; NULL: the run's own
     Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
     UniqueConstraint("run", "customer_id"),
 )

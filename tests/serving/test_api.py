@@ -282,6 +282,8 @@ def test_the_openapi_description_gives_examples_and_problems(server: str) -> Non
         "/v1/runs/current",
         "/v1/actions",
         "/v1/outcomes",
+        "/v1/events",
+        "/v1/events/status",
         "/healthz",
         "/readyz",
     }
