@@ -1,6 +1,6 @@
 """The features of a few customers now: their facts out of the index, their events out of the log, the catalogue's SQL.
 
-The statement is planned once: the cut-off stands in it as parameters, and the tables that it reads hold only the facts
+The statement is prepared once: the cut-off stands in it as parameters, and the tables that it reads hold only the facts
 of the customers that are asked for.
 """
 

@@ -274,6 +274,12 @@ class PlaybookSettings(Strict):
     path: str
 
 
+class StoreSettings(Strict):
+    """The PostgreSQL database that keeps what is served and logged; without it a SQLite file in the workspace does."""
+
+    url: str | None = Field(None, min_length=1)
+
+
 class OwnFeature(Strict):
     """A feature of the project's own: an SQL aggregate over one table's rows as they were known at a cut-off.
 
@@ -309,6 +315,7 @@ class Project(Strict):
     credit: CreditSettings = CreditSettings()
     features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], OwnFeature] = Field(default_factory=dict)
     playbook: PlaybookSettings | None = None
+    store: StoreSettings = StoreSettings()
     events: EventSettings | None = None
 
     @property

@@ -15,7 +15,7 @@ from serving.realtime.events import RealTime
 from serving.routes import ROUTERS
 from serving.routes.middleware import Guard
 from serving.routes.state import ServeSettings, Service
-from serving.store import held_connection, open_store
+from serving.store import Held, open_store
 
 _DESCRIPTION = """Which customers are about to leave, what kind of customer each is, and what to do about it today.
 
@@ -27,13 +27,13 @@ problem documents (RFC 9457) in English or, with `Accept-Language: zh`, in Chine
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
-    """The application over the store at ``settings.store_path``, which is made if it is not there.
+    """The application over the store at ``settings.store_place``, which is made if it is not there.
 
     Raises StorageError: the store cannot be opened.
     """
-    store = open_store(settings.store_path)
+    store = open_store(settings.store_place)
     real_time = RealTime(settings.events, store, settings.clock) if settings.events else None
-    service = Service(settings, store, held_connection(store), real_time)
+    service = Service(settings, store, Held(store), real_time)
     app = FastAPI(
         title="Retinue",
         version="1",

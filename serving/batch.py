@@ -22,7 +22,7 @@ from features.snapshot import snapshot
 from features.sources import Facts, open_facts
 from features.text import LANGUAGES, Text
 from features.writing import atomic_file, require_space
-from serving.debts import debtor_frame, debtor_rows, invoice_table
+from serving.debts import debtor_frame, debtor_table, invoice_table
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
 from serving.decisions.next_best_action import LOST_VALUE, recommend
@@ -30,7 +30,7 @@ from serving.decisions.playbook import Playbook, load_playbook
 from serving.realtime.notes import notes_for
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
-from serving.store import STORE_FILE, Debts, Run, kept_run_ids, open_store, publish, reading
+from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
 from training.abstention import abstain
 from training.beside import (
     ServingCredit,
@@ -69,7 +69,6 @@ DEBT_COLUMNS = (
     *("credit_response", "credit_response_name"),
 )
 """What a customer's score says of its debts, and what its net value is computed from."""
-ROWS_AT_ONCE = 10_000
 NO_SEGMENTS = "–"
 """On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
@@ -170,7 +169,7 @@ def score(
         kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
         if index is not None:
             keep_index(index, run.run_id, notes_for(champion, level.shift, segments, frame, named))
-        with closing(open_store(project.workspace / STORE_FILE)) as store:
+        with closing(open_project_store(project)) as store:
             published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
             if index is not None:
                 with reading(store) as connection:
@@ -222,8 +221,7 @@ def _debts(debtors: pd.DataFrame | None, invoices: pa.Table | None, as_of: datet
     """What the store keeps of debts."""
     if debtors is None or invoices is None:
         return None
-    rows = (row for batch in invoices.to_batches(max_chunksize=ROWS_AT_ONCE) for row in batch.to_pylist())
-    return Debts(debtor_rows(debtors, as_of, project.project.currency), rows)
+    return Debts(debtor_table(debtors, as_of, project.project.currency), invoices)
 
 
 def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Batch scoring of debts: the open invoices into ``invoices.parquet``, and debtors with how to answer each."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +11,9 @@ from features.project import Project
 from features.text import Text
 from serving.decisions.credit_policy import CreditPolicy
 from serving.decisions.credit_response import RESPONSES, credit_responses
-from serving.receivable_schemas import DEBTORS_SCHEMA, HIGH, INVOICES_SCHEMA, MEDIUM, CustomerReceivables
+from serving.receivable_schemas import DEBTORS_SCHEMA, HIGH, INVOICES_SCHEMA, MEDIUM
 from training.credit_score.model import CreditScore
 from training.receivables import Owed
-
-_BLOCK_ROWS = 10_000
 
 
 def invoice_table(found: Owed, project: Project, version: str | None) -> pa.Table:
@@ -79,28 +76,5 @@ def _both(english: "pd.Series[Any]", chinese: "pd.Series[Any]") -> "pd.Series[An
 def debtor_table(debtors: pd.DataFrame, as_of: datetime, currency: str) -> pa.Table:
     """The debtors (DEBTORS_SCHEMA), by customer_id."""
     whole = debtors.rename_axis("customer_id").reset_index().assign(as_of=as_of.astimezone(UTC), currency=currency)
+    whole = whole.fillna(dict.fromkeys(("open_items", "oldest_overdue_days"), 0))
     return pa.Table.from_arrays([_array(whole, field) for field in DEBTORS_SCHEMA], schema=DEBTORS_SCHEMA)
-
-
-def debtor_rows(debtors: pd.DataFrame, as_of: datetime, currency: str) -> Iterator[dict[str, Any]]:
-    """One mapping a debtor with the fields of CustomerReceivables, in their order."""
-    fields = CustomerReceivables.model_fields
-    whole = debtors.rename_axis("customer_id").reset_index().assign(as_of=as_of.astimezone(UTC), currency=currency)
-    whole = whole.reindex(columns=list(fields))
-    for begin in range(0, len(whole), _BLOCK_ROWS):
-        for row in whole.iloc[begin : begin + _BLOCK_ROWS].to_dict("records"):
-            yield {str(name): _plain(name, value) for name, value in row.items()}
-
-
-_WHOLE = ("open_items", "oldest_overdue_days")
-
-
-def _plain(name: Any, value: Any) -> Any:
-    """A value as JSON has it: whole counts, no NaN."""
-    if isinstance(value, dict):
-        return value
-    if name in _WHOLE:
-        return 0 if pd.isna(value) else int(value)
-    if name == "as_of":
-        return value.to_pydatetime()
-    return None if pd.isna(value) else value

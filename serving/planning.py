@@ -29,7 +29,7 @@ from serving.decisions.playbook import Playbook, load_playbook
 from serving.decisions.portfolios import YEAR_BEFORE, Portfolios, portfolios
 from serving.plan_schemas import PlanItem, PlanLimit, PlanSummary
 from serving.score_schema import SCORES_SCHEMA, BilingualText
-from serving.store import ACTIONS, STORE_FILE, logged_bodies, open_store, reading, store_plan
+from serving.store import ACTIONS, logged_bodies, open_project_store, reading, store_plan
 from serving.year_before import year_before
 from training.experiments.assignment import TREATED
 from training.replay import kept_features
@@ -98,7 +98,7 @@ def plan(
     items = [_item(row, currency) for row in _rows(made.items)]
     summary = _summary(made, run_id, clock())
     file = out / PLAN_FILE
-    with ExitStack() as files, closing(open_store(project.workspace / STORE_FILE)) as store:
+    with ExitStack() as files, closing(open_project_store(project)) as store:
         pq.write_table(pa.Table.from_pylist(items, _file_schema()), files.enter_context(atomic_file(file)))
         if held:
             pq.write_table(
@@ -195,7 +195,7 @@ def _days_since(project: Project, frame: pd.DataFrame, as_of: datetime) -> dict[
 
 def _logged_actions(project: Project) -> pd.DataFrame:
     """Actions that were carried out, as they were logged: customer_id, action, at."""
-    with closing(open_store(project.workspace / STORE_FILE)) as store, reading(store) as connection:
+    with closing(open_project_store(project)) as store, reading(store) as connection:
         rows = [orjson.loads(body) for bodies, _ in logged_bodies(connection, ACTIONS) for body in bodies]
     frame = pd.DataFrame([row for row in rows if row["arm"] == TREATED], columns=["customer_id", "action", "at"])
     return frame.assign(at=pd.to_datetime(frame["at"], utc=True))

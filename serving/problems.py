@@ -20,6 +20,9 @@ MAX_BODY_BYTES = 4_000_000
 """The largest body of a request that is read: a thousand entries with long notes fit into it."""
 
 
+_RETRY_SECONDS = "5"
+
+
 class Kind(NamedTuple):
     """A kind of problem: its name in the document's ``type``, its status, its title."""
 
@@ -126,7 +129,8 @@ async def on_retinue_error(request: Request, error: Exception) -> Response:
     if isinstance(error, ApiError):
         return problem(request, error.kind, error.text, error.findings, error.headers)
     kind = next(kind for type_, kind in _BY_ERROR if isinstance(error, type_))
-    return problem(request, kind, error.text)
+    headers = {"Retry-After": _RETRY_SECONDS} if kind is STORE_UNAVAILABLE else None
+    return problem(request, kind, error.text, headers=headers)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

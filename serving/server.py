@@ -11,7 +11,7 @@ from features.project import Project
 from features.text import Language, Text
 from serving.app import create_app
 from serving.routes.state import ServeSettings
-from serving.store import STORE_FILE, current_run, open_store, reading
+from serving.store import current_run, open_store, reading, store_place
 
 
 class ServeError(RetinueError):
@@ -21,7 +21,7 @@ class ServeError(RetinueError):
 def settings_of(project: Project) -> ServeSettings:
     """What the server needs to know, from the project file."""
     return ServeSettings(
-        project.workspace / STORE_FILE,
+        store_place(project),
         company=project.project.name,
         timezone=project.timezone,
         events=project if project.events else None,
@@ -47,7 +47,7 @@ def serve_project(project: Project, host: str, port: int, language: Language) ->
 
 def _greeting(settings: ServeSettings, host: str, port: int) -> Text:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    store = open_store(settings.store_path)
+    store = open_store(settings.store_place)
     with reading(store) as connection:
         run = current_run(connection)
     store.close()

@@ -17,6 +17,7 @@ from features.project import (
     PlaybookSettings,
     ProjectSettings,
     SegmentSettings,
+    StoreSettings,
     TableSource,
     TierSettings,
     ValueSettings,
@@ -42,6 +43,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[features.NAME]": OwnFeature,
     "[events]": EventSettings,
     "[playbook]": PlaybookSettings,
+    "[store]": StoreSettings,
 }
 
 
@@ -91,7 +93,7 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     application = app()
     names = [made.name for made in (*application.registered_commands, *application.registered_groups)]
-    assert len(names) == 19
+    assert len(names) == 21
     assert [name for name in names if not re.search(rf"retinue (\w+, )*{name}\b", text)] == []
 
 

@@ -19,7 +19,7 @@ from serving.problems import nothing_published
 from serving.receivable_schemas import CustomerReceivables
 from serving.schemas import PublishedRun
 from serving.score_schema import Score
-from serving.store import STORE_FILE, Store, current_run, open_store, reading
+from serving.store import Store, current_run, open_project_store, reading
 from serving.store.tables import CURRENT, DEBTORS, SCORES
 
 
@@ -31,7 +31,7 @@ def raise_for_published(project: Project, progress: Progress = silent) -> Raised
     """
     playbook = load_playbook(project)
     policy, retaining = playbook.warnings, frozenset(a.id for a in playbook.actions if a.effect.kind == "churn")
-    with closing(open_store(project.workspace / STORE_FILE)) as store:
+    with closing(open_project_store(project)) as store:
         progress(Text("reading the scores", "读取评分"), 0.0)
         run, scores, debtors = _published(store)
         with open_facts(project) as facts:

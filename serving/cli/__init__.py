@@ -23,6 +23,7 @@ def app() -> typer.Typer:
     """The command-line application, in the language of the environment."""
     from serving.cli import (
         alerts,
+        backup,
         demo,
         experiments,
         explain,
@@ -56,6 +57,7 @@ def app() -> typer.Typer:
         plan,
         explain,
         serve,
+        backup,
         demo,
         simulate,
     )

@@ -121,11 +121,11 @@ def show(alert: AlertArgument, project: ProjectOption = Path(".")) -> None:
     from features.errors import NotFoundError
     from serving.alerts.bodies import answer_body
     from serving.alerts.cases import NO_CASE
-    from serving.store import STORE_FILE, open_store, reading
+    from serving.store import open_project_store, reading
     from serving.store.alerts import find_case, history_of
 
     settings = load_project(project)
-    with closing(open_store(settings.workspace / STORE_FILE)) as store, reading(store) as connection:
+    with closing(open_project_store(settings)) as store, reading(store) as connection:
         case = find_case(connection, alert)
         if case is None:
             raise NotFoundError(NO_CASE, alert=alert)
@@ -145,11 +145,11 @@ def act(
 
     from serving.alert_schemas import AlertMove
     from serving.alerts.cases import move_alert
-    from serving.store import STORE_FILE, open_store
+    from serving.store import open_project_store
 
     move = AlertMove(event_id=uuid4().hex, by=by or signature().by, what=what, owner=owner, note=note)
     settings = load_project(project)
-    with closing(open_store(settings.workspace / STORE_FILE)) as store:
+    with closing(open_project_store(settings)) as store:
         _print_case(orjson.loads(move_alert(store, alert, move, datetime.now(UTC))), settings)
 
 
@@ -184,9 +184,9 @@ def say_raised(raised: "Raised") -> None:
 
 def _list(project: Project, filters: "AlertFilters", out: Path | None) -> None:
     from serving.alerts.export import all_cases, write_cases
-    from serving.store import STORE_FILE, open_store, reading
+    from serving.store import open_project_store, reading
 
-    with closing(open_store(project.workspace / STORE_FILE)) as store, reading(store) as connection:
+    with closing(open_project_store(project)) as store, reading(store) as connection:
         cases = all_cases(connection, filters)
     if out is not None:
         write_cases(cases, project, out)

@@ -181,13 +181,13 @@ def learn(
     from serving.decisions.beliefs import current_beliefs
     from serving.decisions.playbook import load_playbook
     from serving.experiments import measured_actions, require_evidence
-    from serving.store import STORE_FILE, add_evidence, current_evidence, open_store, reading, take_back_last
+    from serving.store import add_evidence, current_evidence, open_project_store, reading, take_back_last
     from training.experiments.campaigns import log_of
 
     if (campaign is None) != undo:
         raise typer.BadParameter(here(_LEARN_WHAT))
     settings, now = load_project(project), datetime.now(UTC)
-    playbook, store = load_playbook(settings), open_store(settings.workspace / STORE_FILE)
+    playbook, store = load_playbook(settings), open_project_store(settings)
     try:
         with reading(store) as connection:
             before = current_beliefs(playbook, current_evidence(connection))
@@ -227,9 +227,9 @@ def group() -> typer.Typer:
 def _logs(settings: Project) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Logged actions and outcomes of the project's store."""
     from serving.experiments import logged_actions, logged_outcomes
-    from serving.store import STORE_FILE, open_store, reading
+    from serving.store import open_project_store, reading
 
-    store = open_store(settings.workspace / STORE_FILE)
+    store = open_project_store(settings)
     try:
         with reading(store) as connection:
             return logged_actions(connection), logged_outcomes(connection)

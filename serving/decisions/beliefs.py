@@ -8,7 +8,7 @@ from features.project import Project
 from features.text import Text
 from serving.decisions.expected_profit import Belief as Held
 from serving.decisions.playbook import Action, Playbook
-from serving.store import STORE_FILE, Measured, current_evidence, open_store, reading
+from serving.store import Measured, current_evidence, open_project_store, reading
 from training.experiments.learning import Belief, Evidence, updated
 
 
@@ -44,7 +44,7 @@ def beliefs_of(project: Project, playbook: Playbook) -> dict[str, Held]:
 
     Raises StorageError: the store cannot be read.
     """
-    with closing(open_store(project.workspace / STORE_FILE)) as store, reading(store) as connection:
+    with closing(open_project_store(project)) as store, reading(store) as connection:
         found = current_beliefs(playbook, current_evidence(connection))
     sources = {action.id: action.effect.source for action in playbook.actions}
     return {id_: Held(one.mean, one.low, one.high, _source(one, sources[id_])) for id_, one in found.items()}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from features.errors import RetinueError
 from features.project import Project
 from serving.realtime.rescoring import Rescorer
-from serving.store import STORE_FILE, open_store
+from serving.store import open_project_store
 
 LOGGER = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ AFTER_A_FAULT_SECONDS = 1.0
 def main() -> None:
     """Read the project's JSON from the first line of standard input; every further byte means that events wait."""
     project = Project.model_validate_json(sys.stdin.buffer.readline())
-    store = open_store(project.workspace / STORE_FILE)
+    store = open_project_store(project)
     rescorer = Rescorer(project, store, lambda: datetime.now(UTC))
     said = ""
     while True:

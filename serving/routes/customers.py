@@ -21,7 +21,6 @@ from serving.routes.state import age_header, served_run, service_of
 from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer
 from serving.score_schema import MAX_ID_LENGTH, ChurnBand, Score, StageCode, TierCode, TrajectoryCode
 from serving.store import Filters, Sort, Stored, find_customer, find_customers, list_customers, reading
-from serving.store.database import storage_faults
 
 router = APIRouter(prefix="/v1", tags=["customers"])
 
@@ -79,11 +78,10 @@ async def get_customer(
 ) -> Response:
     """Churn risk, segment, recommended action and reasons of one customer. ``Age``: seconds since ``as_of``."""
     service = service_of(request)
-    with storage_faults(service.store.path):
-        stored: Stored | None = find_customer(service.held, customer_id)
-        if stored is None:
-            served_run(service.held)
-            raise not_found(customer_id)
+    stored: Stored | None = service.held.ask(find_customer, customer_id)
+    if stored is None:
+        service.held.ask(served_run)
+        raise not_found(customer_id)
     return Response(stored.body, media_type="application/json", headers=age_header(service, stored.as_of))
 
 
@@ -139,9 +137,8 @@ async def lookup_customers(request: Request, lookup: Lookup) -> Response:
     """Up to 1,000 customers in the order asked, each once; ids that are not in the run are listed apart."""
     service = service_of(request)
     wanted = list(dict.fromkeys(lookup.customer_ids))
-    with storage_faults(service.store.path):
-        found = find_customers(service.held, wanted)
-        run = served_run(service.held)
+    found = service.held.ask(find_customers, wanted)
+    run = service.held.ask(served_run)
     bodies = b",".join(found[customer_id] for customer_id in wanted if customer_id in found)
     missing = orjson.dumps([customer_id for customer_id in wanted if customer_id not in found])
     return Response(

@@ -1,5 +1,7 @@
 """Whether the service runs (``/healthz``) and whether it can answer (``/readyz``)."""
 
+from pathlib import Path
+
 from fastapi import APIRouter, Request, Response
 
 from features.text import Text
@@ -27,14 +29,14 @@ async def get_health() -> Response:
 def get_readiness(request: Request) -> Response:
     """The store is where it should be, can be read, and holds a published run."""
     store = service_of(request).store
-    if not store.path.exists():
+    if isinstance(store.place, Path) and not store.place.exists():
         raise ApiError(
             STORE_UNAVAILABLE,
             Text(
                 "The store {path} is gone. Bring it back or run 'retinue score'.",
                 "存储 {path} 已不存在。请恢复它或运行“retinue score”。",
             ),
-            path=store.path.name,
+            path=store.place.name,
         )
     with reading(store) as connection:
         served_run(connection)

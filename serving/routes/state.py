@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -13,7 +12,7 @@ from features.project import Project
 from serving.problems import nothing_published
 from serving.realtime.events import RealTime
 from serving.schemas import PublishedRun
-from serving.store import Store, current_run
+from serving.store import Held, Place, Store, current_run
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -29,7 +28,7 @@ class ServeSettings:
     it takes, None: it takes none.
     """
 
-    store_path: Path
+    store_place: Place
     company: str = ""
     timezone: ZoneInfo = UTC_ZONE
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
@@ -43,7 +42,7 @@ class Service:
 
     settings: ServeSettings
     store: Store
-    held: Connection
+    held: Held
     real_time: RealTime | None = None
 
 

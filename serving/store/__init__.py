@@ -1,4 +1,4 @@
-"""The store: published runs of scores and the logs of what was done, in one SQLite file."""
+"""The store: published runs of scores and the logs of what was done, in a SQLite file or in PostgreSQL."""
 
 from serving.store.actions import (
     ConflictError,
@@ -11,7 +11,7 @@ from serving.store.actions import (
     logged_bodies,
 )
 from serving.store.alert_tables import ALERTS
-from serving.store.database import STORE_FILE, Store, held_connection, open_store, reading
+from serving.store.database import Held, Store, open_project_store, open_store, reading
 from serving.store.debts import (
     Debts,
     InvoiceFilters,
@@ -23,6 +23,7 @@ from serving.store.debts import (
 from serving.store.events import Reached, ServedRun, bodies_of, kept_run_ids, reached, serving_run, store_rescored
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
 from serving.store.log_tables import ACTIONS, OUTCOMES
+from serving.store.places import STORE_FILE, Place, store_place
 from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
 from serving.store.publishing import NO_ACTION, Run, publish, roll_back
 from serving.store.queries import (
@@ -50,12 +51,14 @@ __all__ = [
     "Debts",
     "Entry",
     "Filters",
+    "Held",
     "InvoiceFilters",
     "InvoicePosition",
     "LogPage",
     "Logged",
     "Measured",
     "Page",
+    "Place",
     "PlanFilters",
     "Position",
     "Reached",
@@ -74,7 +77,6 @@ __all__ = [
     "find_customer",
     "find_customers",
     "find_debtor",
-    "held_connection",
     "held_plan",
     "invoices_of",
     "kept_run_ids",
@@ -85,6 +87,7 @@ __all__ = [
     "log_actions",
     "log_outcomes",
     "logged_bodies",
+    "open_project_store",
     "open_store",
     "plan_words",
     "publish",
@@ -92,6 +95,7 @@ __all__ = [
     "reading",
     "roll_back",
     "serving_run",
+    "store_place",
     "store_plan",
     "store_rescored",
     "take_back_last",

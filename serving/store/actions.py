@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import orjson
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, select
 
 from features.errors import RetinueError
 from features.text import Text
 from serving.store.database import Store, writing
+from serving.store.dialects import insert_rows, is_one_of
 from serving.store.log_tables import ACTIONS, OUTCOMES
 
 _BODIES_AT_ONCE = 10_000
@@ -76,7 +76,7 @@ def list_actions(
 def logged_bodies(connection: Connection, log: Table) -> Iterator[tuple[list[bytes], list[str]]]:
     """All bodies of a log in the order in which they came in, with when each was received, in parts."""
     asked = select(log.c.body, log.c.received_at).order_by(log.c.number)
-    for part in connection.execute(asked).partitions(_BODIES_AT_ONCE):
+    for part in connection.execute(asked.execution_options(yield_per=_BODIES_AT_ONCE)).partitions():
         yield [row.body for row in part], [row.received_at for row in part]
 
 
@@ -91,15 +91,12 @@ def _add(store: Store, log: Table, key: str, entries: Sequence[Entry], received_
             if not body:
                 known[entry.id] = entry.body
                 added.append(_row(key, entry, received_at))
-        if added:
-            connection.execute(insert(log), added)
+        insert_rows(connection, log, added)
     return Logged(len(added), len(entries) - len(added))
 
 
 def _known(connection: Connection, log: Table, key: str, ids: list[str]) -> dict[str, bytes]:
-    askable = [id_ for id_ in ids if "\0" not in id_]  # SQLite's JSON ends at a NUL
-    wanted = func.json_each(orjson.dumps(askable).decode()).table_valued("value")
-    found = select(log.c[key], log.c.body).where(log.c[key].in_(select(wanted.c.value)))
+    found = select(log.c[key], log.c.body).where(is_one_of(connection, log.c[key], ids))
     return dict(connection.execute(found).all())
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, or_, select, tuple_, update
 
 from serving.store.alert_tables import ALERT_EVENTS, ALERT_RUNS, ALERTS
+from serving.store.dialects import insert_rows
 
 _ROWS_AT_ONCE = 2_000
 
@@ -74,7 +75,7 @@ def next_number(connection: Connection) -> int:
 def insert_cases(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert new cases, each with all columns."""
     for part in batched_rows(rows):
-        connection.execute(insert(ALERTS), part)
+        insert_rows(connection, ALERTS, part)
 
 
 def update_cases(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -91,7 +92,7 @@ def update_cases(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> N
 def insert_events(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add entries to histories."""
     for part in batched_rows(rows):
-        connection.execute(insert(ALERT_EVENTS), part)
+        insert_rows(connection, ALERT_EVENTS, part)
 
 
 def insert_run(connection: Connection, run_id: str, as_of: str, counts: dict[str, int]) -> None:

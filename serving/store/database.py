@@ -1,136 +1,129 @@
-"""Opening the store's SQLite file: one engine to read while another publishes, with SQLite's own words for faults."""
+"""Opening the store: in SQLite or PostgreSQL, readers see one published state while somebody else publishes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import disk_usage
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn
 
 from features.errors import StorageError
+from features.project import Project
 from features.text import Text
-from serving.store.tables import METADATA, SCORES
-
-STORE_FILE = "store.db"
-"""The store's name inside a project's workspace."""
+from serving.store.faults import storage_faults
+from serving.store.migrating import is_current, migrate
+from serving.store.places import Place, shown, store_place
 
 _WAL_KEPT_BYTES = 64 * 2**20
-_LEAST_FREE_BYTES = 2**20
+_CONNECT_SECONDS = 3
+_LOOKUP_SECONDS = 5
+_WRITE_LOCK = 0x5265_7469_6E75_65
+"""The number of the lock that PostgreSQL's writers take; it means nothing else."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store. ``reader`` sees one state per transaction and never waits for ``writer``."""
+    """An open store. ``reader`` sees one state per transaction and never waits for ``writer``, of which there is one at
+    a time; each statement of ``looker`` sees what is published at its moment.
+    """
 
-    path: Path
+    place: Place
     reader: Engine
     writer: Engine
+    looker: Engine
 
     def close(self) -> None:
         """Close all pooled connections."""
-        self.reader.dispose()
-        self.writer.dispose()
+        for engine in (self.reader, self.writer, self.looker):
+            engine.dispose()
 
 
-def open_store(path: Path, busy_seconds: float = 30) -> Store:
-    """Open the store file at ``path``; make it, with its folder, if there is none.
+def open_store(place: Place, busy_seconds: float = 30) -> Store:
+    """Open the store at ``place``; make its tables if there are none, and bring older ones up to date.
 
     ``busy_seconds`` is how long to wait for another process that is publishing before giving up.
-    Raises StorageError: the place cannot be written, or the file is not a Retinue store.
+    Raises StorageError: the place cannot be reached or written, is no Retinue store, or a newer Retinue made it.
     """
-    with storage_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store = Store(
-            path, _engine(path, "rw", "BEGIN", busy_seconds), _engine(path, "rwc", "BEGIN IMMEDIATE", busy_seconds)
+    with storage_faults(place):
+        store = (
+            _sqlite_store(place, busy_seconds) if isinstance(place, Path) else _postgresql_store(place, busy_seconds)
         )
-        with store.writer.begin() as connection:
-            METADATA.create_all(connection)
-            _add_new_columns(connection)
+        try:
+            if not _is_ready(store):
+                with store.writer.begin() as connection:
+                    migrate(connection, place)
+        except BaseException:
+            store.close()
+            raise
     return store
 
 
-def _add_new_columns(connection: Connection) -> None:
-    """Give a store that an earlier Retinue made the columns that came since; they are empty until the next run."""
-    known = {column["name"] for column in inspect(connection).get_columns(SCORES.name)}
-    for column in SCORES.c:
-        if column.name not in known:
-            described = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {SCORES.name} ADD COLUMN {described}")
-    for index in SCORES.indexes:
-        index.create(connection, checkfirst=True)
+def open_project_store(project: Project) -> Store:
+    """Open the store of a project, wherever it lies. Raises ProjectError: its address is none; StorageError: as `open_store`."""
+    return open_store(store_place(project))
 
 
-def held_connection(store: Store) -> Connection:
-    """A connection to keep for many single statements; each sees what is published at its moment."""
-    with storage_faults(store.path):
-        return store.reader.connect().execution_options(each_statement_alone=True)
+def _is_ready(store: Store) -> bool:
+    if isinstance(store.place, Path) and not store.place.exists():
+        return False
+    with store.reader.begin() as connection:
+        return is_current(connection, store.place)
+
+
+class Held:
+    """One connection that is kept for many single look-ups, and opened again when the server had gone."""
+
+    def __init__(self, store: Store) -> None:
+        self._place = store.place
+        with storage_faults(store.place):
+            self.connection = store.looker.connect()
+
+    def ask(self, question: Callable[Concatenate[Connection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+        """The answer to a question of one statement. Raises StorageError: the store cannot be asked."""
+        with storage_faults(self._place):
+            was_lost = self.connection.invalidated
+            try:
+                return question(self.connection, *arguments, **named)
+            except DBAPIError:
+                if not self.connection.invalidated:
+                    raise
+                self.connection.rollback()  # the next statement connects again
+                if was_lost:
+                    raise
+            return self.ask(question, *arguments, **named)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.connection.close()
 
 
 @contextmanager
 def reading(store: Store) -> Iterator[Connection]:
     """A connection whose statements all see the same published state."""
-    with storage_faults(store.path), store.reader.begin() as connection:
+    with storage_faults(store.place), store.reader.begin() as connection:
         yield connection
 
 
 @contextmanager
 def writing(store: Store) -> Iterator[Connection]:
     """A connection whose statements all take effect together, or not at all."""
-    with storage_faults(store.path), store.writer.begin() as connection:
+    with storage_faults(store.place), store.writer.begin() as connection:
         yield connection
 
 
-@contextmanager
-def storage_faults(path: Path) -> Iterator[None]:
-    """Turn faults of the database or the file system into a StorageError that says what to do."""
-    try:
-        yield
-    except DBAPIError as fault:
-        said = "full" if "disk I/O error" in str(fault.orig) and _is_full(path) else str(fault.orig)
-        raise StorageError(_explain(said), path=path, fault=fault.orig) from fault
-    except OSError as fault:
-        raise StorageError(_explain(str(fault)), path=path, fault=fault) from fault
+def _sqlite_store(path: Path, busy_seconds: float) -> Store:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    reader = _sqlite(path, "rw", "BEGIN", busy_seconds)
+    writer = _sqlite(path, "rwc", "BEGIN IMMEDIATE", busy_seconds)
+    return Store(path, reader, writer, _sqlite(path, "rw", "", busy_seconds))
 
 
-_EXPLANATIONS = {
-    "locked": Text(
-        "The store {path} is in use by another run of Retinue ({fault}); nothing was changed. "
-        "Wait until it ends and try again.",
-        "存储 {path} 正被另一个 Retinue 进程使用（{fault}）；未作任何更改。请等它结束后重试。",
-    ),
-    "full": Text(
-        "The disk that holds the store {path} is full ({fault}); nothing was changed. Free some space and try again.",
-        "存储 {path} 所在磁盘已满（{fault}）；未作任何更改。请释放空间后重试。",
-    ),
-    "not a database": Text(
-        "The file {path} is not a Retinue store ({fault}). Move it away; 'retinue score' makes a new one.",
-        "文件 {path} 不是 Retinue 的存储（{fault}）。请将它移走，“retinue score”会重新创建。",
-    ),
-    "": Text(
-        "The store {path} cannot be used ({fault}); nothing was changed. "
-        "Check that the folder exists and can be written.",
-        "无法使用存储 {path}（{fault}）；未作任何更改。请检查该文件夹是否存在并可写。",
-    ),
-}
-
-
-def _is_full(path: Path) -> bool:
-    """Whether the disk has no room for SQLite's own files: it then speaks of an I/O error."""
-    try:
-        return disk_usage(path.parent).free < _LEAST_FREE_BYTES
-    except OSError:
-        return False
-
-
-def _explain(fault: str) -> Text:
-    return next(text for words, text in _EXPLANATIONS.items() if words in fault)
-
-
-def _engine(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
+def _sqlite(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
     url = URL.create("sqlite", database=path.absolute().as_uri(), query={"mode": mode, "uri": "true"})
     engine = create_engine(url, poolclass=QueuePool, connect_args={"timeout": busy_seconds})
 
@@ -141,9 +134,65 @@ def _engine(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get("each_statement_alone"):
+    if begin:
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
             connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _postgresql_store(url: URL, busy_seconds: float) -> Store:
+    reader = _postgresql(url, {"default_transaction_read_only": "on"}, "REPEATABLE READ")
+    # each statement sees what was there when the lock was got, not when it was asked for
+    writer = _postgresql(url, {"lock_timeout": f"{busy_seconds * 1000:.0f}"}, "READ COMMITTED")
+    looker = _postgresql(
+        url,
+        {"default_transaction_read_only": "on", "statement_timeout": f"{_LOOKUP_SECONDS * 1000}"},
+        "AUTOCOMMIT",
+    )
+
+    @event.listens_for(writer, "begin")
+    def _lock(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+
+    return Store(url, reader, writer, looker)
+
+
+def _postgresql(url: URL, settings: dict[str, str], isolation: Any) -> Engine:
+    own = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    arguments = {"options": f"{url.query.get('options', '')} {own}", "application_name": "retinue"}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = str(_CONNECT_SECONDS)
+    try:
+        # a connection that has not been used for a while may have lost its server: asking first finds out
+        engine = create_engine(
+            url, isolation_level=isolation, pool_pre_ping=isolation != "AUTOCOMMIT", connect_args=arguments
+        )
+    except ModuleNotFoundError:
+        raise StorageError(_NO_DRIVER, place=shown(url)) from None
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.adapters.register_dumper(str, _without_nul())
+
+    return engine
+
+
+def _without_nul() -> type:
+    from psycopg.types.string import StrDumper
+
+    class WithoutNul(StrDumper):
+        """PostgreSQL's text holds no NUL: one that somebody typed becomes the sign for it."""
+
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\0", "␀") if "\0" in obj else obj)
+
+    return WithoutNul
+
+
+_NO_DRIVER = Text(
+    "The store {place} needs the driver of PostgreSQL, which is not installed. Install it with: pip install 'retinue[postgres]'.",
+    "存储 {place} 需要 PostgreSQL 驱动程序，目前尚未安装。请运行：pip install 'retinue[postgres]'。",
+)

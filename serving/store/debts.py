@@ -1,27 +1,25 @@
 """Open invoices and debtors of a run: published with its scores in the same transaction, read as finished JSON."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import orjson
-from sqlalchemy import Connection, insert, select, tuple_
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Table, select, tuple_
 
+from serving.store.bodies import json_bodies
+from serving.store.dialects import insert_table
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS
 
-_ROWS_AT_ONCE = 2_000
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class Debts:
-    """What a run says of debts: one mapping a customer (CustomerReceivables) and one an open invoice (InvoiceRisk).
+    """What a run says of debts: one row a customer (DEBTORS_SCHEMA) and one an open invoice (INVOICES_SCHEMA)."""
 
-    Both are gone through once.
-    """
-
-    customers: Iterable[Mapping[str, Any]] = field(default_factory=list)
-    invoices: Iterable[Mapping[str, Any]] = field(default_factory=list)
+    customers: pa.Table
+    invoices: pa.Table
 
 
 class InvoiceFilters(NamedTuple):
@@ -48,30 +46,29 @@ class InvoiceList(NamedTuple):
 
 def insert_debts(connection: Connection, number: int, debts: Debts) -> None:
     """Insert the debts of run ``number``."""
-    for customers in _parts(debts.customers):
-        connection.execute(
-            insert(DEBTORS),
-            [{"run": number, "customer_id": row["customer_id"], "body": _body(row)} for row in customers],
-        )
-    for invoices in _parts(debts.invoices):
-        connection.execute(insert(INVOICES), [_invoice(number, row) for row in invoices])
+    _insert(connection, number, DEBTORS, debts.customers, ["customer_id"])
+    late = pc.coalesce(
+        debts.invoices["late_probability"], pc.greater(debts.invoices["days_overdue"], 0).cast("float64")
+    )
+    by_column = debts.invoices.append_column("late_amount", pc.multiply(debts.invoices["open_amount"], late))
+    kept = ["invoice_id", "customer_id", "late_band", "days_overdue", "late_amount"]
+    _insert(connection, number, INVOICES, debts.invoices, kept, by_column)
 
 
-def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    rows = iter(rows)
-    while part := list(islice(rows, _ROWS_AT_ONCE)):
-        yield part
-
-
-def _invoice(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
-    is_late = 1.0 if row["days_overdue"] else 0.0
-    probability = row["late_probability"] if row["late_probability"] is not None else is_late
-    kept = {name: row[name] for name in ("invoice_id", "customer_id", "late_band", "days_overdue")}
-    return {"run": number, **kept, "late_amount": row["open_amount"] * probability, "body": _body(row)}
-
-
-def _body(row: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(dict(row), option=orjson.OPT_UTC_Z)
+def _insert(
+    connection: Connection,
+    number: int,
+    table: Table,
+    told: pa.Table,
+    kept: list[str],
+    by_column: pa.Table | None = None,
+) -> None:
+    """Insert what is ``told`` as finished JSON, beside the columns that are ``kept`` of it, or of ``by_column``."""
+    stored = (told if by_column is None else by_column).select(kept)
+    stored = stored.append_column("run", pa.repeat(pa.scalar(number), len(told)))
+    for begin in range(0, len(told), _ROWS_AT_ONCE):
+        rows = stored.slice(begin, _ROWS_AT_ONCE)
+        insert_table(connection, table, rows.append_column("body", json_bodies(told.slice(begin, _ROWS_AT_ONCE))))
 
 
 _SERVED = select(CURRENT.c.run).scalar_subquery()

@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, ForeignKey, Integer, Table, delete, insert, select, update
 
 from serving.store.database import Store, writing
-from serving.store.tables import CURRENT, METADATA, RUNS, SCORES
+from serving.store.dialects import insert_rows, is_one_of
+from serving.store.tables import CURRENT, METADATA, NAME, RUNS, SCORES
 
 RESCORED = Table(
     "rescored",
     METADATA,
     Column("run", ForeignKey("runs.number"), primary_key=True),
     Column("sequence", Integer, nullable=False),  # the last event that is in the run's scores
-    Column("as_of", String, nullable=False),  # ISO 8601, UTC: of the last time that scores were computed again
+    Column("as_of", NAME, nullable=False),  # ISO 8601, UTC: of the last time that scores were computed again
 )
 """One row a run that events have changed."""
 
@@ -57,7 +58,8 @@ def kept_run_ids(connection: Connection) -> list[str]:
 
 def bodies_of(connection: Connection, run: int, customers: Sequence[str]) -> dict[str, bytes]:
     """The bodies of those of ``customers`` that are in run number ``run``, by id."""
-    asked = select(SCORES.c.customer_id, SCORES.c.body).where(SCORES.c.run == run, SCORES.c.customer_id.in_(customers))
+    mine = is_one_of(connection, SCORES.c.customer_id, customers)
+    asked = select(SCORES.c.customer_id, SCORES.c.body).where(SCORES.c.run == run, mine)
     return dict(connection.execute(asked).all())
 
 
@@ -75,9 +77,9 @@ def store_rescored(
             return False
         as_of = _iso(now.as_of)
         if rows:
-            mine = (SCORES.c.run == run) & SCORES.c.customer_id.in_([row["customer_id"] for row in rows])
-            connection.execute(delete(SCORES).where(mine))
-            connection.execute(insert(SCORES), [_stored(run, as_of, row) for row in rows])
+            mine = is_one_of(connection, SCORES.c.customer_id, [row["customer_id"] for row in rows])
+            connection.execute(delete(SCORES).where(SCORES.c.run == run, mine))
+            insert_rows(connection, SCORES, [_stored(run, as_of, row) for row in rows])
         state = {"sequence": now.sequence, "as_of": as_of}
         if before is None:
             connection.execute(insert(RESCORED).values(run=run, **state))

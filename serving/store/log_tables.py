@@ -1,8 +1,8 @@
 """The tables of what was done, what came of it, and what was learnt; rows are only ever added."""
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table
 
-from serving.store.tables import METADATA
+from serving.store.tables import METADATA, NAME
 
 
 def _log(name: str, key: str) -> Table:
@@ -11,11 +11,11 @@ def _log(name: str, key: str) -> Table:
         name,
         METADATA,
         Column("number", Integer, primary_key=True, autoincrement=True),
-        Column(key, String, nullable=False, unique=True),
-        Column("customer_id", String, nullable=False),
-        Column("campaign", String),
-        Column("at", String, nullable=False),  # ISO 8601, UTC
-        Column("received_at", String, nullable=False),  # ISO 8601, UTC
+        Column(key, NAME, nullable=False, unique=True),
+        Column("customer_id", NAME, nullable=False),
+        Column("campaign", NAME),
+        Column("at", NAME, nullable=False),  # ISO 8601, UTC
+        Column("received_at", NAME, nullable=False),  # ISO 8601, UTC
         Column("body", LargeBinary, nullable=False),  # the entry as finished JSON
         sqlite_autoincrement=True,
     )
@@ -31,10 +31,10 @@ EVIDENCE = Table(
     "evidence",
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("learnt_at", String, nullable=False),  # ISO 8601, UTC
-    Column("campaign", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("kind", String, nullable=False),  # as in a playbook's effect
+    Column("learnt_at", NAME, nullable=False),  # ISO 8601, UTC
+    Column("campaign", NAME, nullable=False),
+    Column("action", NAME, nullable=False),
+    Column("kind", NAME, nullable=False),  # as in a playbook's effect
     Column("value", Float, nullable=False),
     Column("standard_error", Float, nullable=False),
     Column("treated", Integer, nullable=False),

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    String,
     Table,
     delete,
     insert,
@@ -20,14 +19,15 @@ from sqlalchemy import (
 )
 
 from serving.store.database import Store, writing
-from serving.store.tables import METADATA
+from serving.store.dialects import insert_rows
+from serving.store.tables import METADATA, NAME
 
 PLANS = Table(
     "plans",
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("plan_id", String, nullable=False, unique=True),
-    Column("as_of", String, nullable=False),  # ISO 8601, UTC
+    Column("plan_id", NAME, nullable=False, unique=True),
+    Column("as_of", NAME, nullable=False),  # ISO 8601, UTC
     Column("body", LargeBinary, nullable=False),  # the PlanSummary as finished JSON
     sqlite_autoincrement=True,
 )
@@ -37,11 +37,11 @@ PLAN_ITEMS = Table(
     METADATA,
     Column("plan", ForeignKey("plans.number"), primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("customer_id", String, nullable=False),
-    Column("account_manager", String),
-    Column("action", String, nullable=False),
-    Column("team", String),
-    Column("channel", String, nullable=False),
+    Column("customer_id", NAME, nullable=False),
+    Column("account_manager", NAME),
+    Column("action", NAME, nullable=False),
+    Column("team", NAME),
+    Column("channel", NAME, nullable=False),
     Column("expected_profit", Float, nullable=False),
     Column("body", LargeBinary, nullable=False),  # the PlanItem as finished JSON
 )
@@ -96,7 +96,7 @@ def store_plan(store: Store, plan_id: str, as_of: str, summary: bytes, items: It
             for item in items
         ]
         for begin in range(0, len(rows), _ROWS_AT_ONCE):
-            connection.execute(insert(PLAN_ITEMS), rows[begin : begin + _ROWS_AT_ONCE])
+            insert_rows(connection, PLAN_ITEMS, rows[begin : begin + _ROWS_AT_ONCE])
 
 
 def held_plan(connection: Connection) -> StoredPlan | None:

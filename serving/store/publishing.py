@@ -16,8 +16,10 @@ from features.errors import NotFoundError, StorageError
 from features.text import Text
 from serving.schemas import PublishedRun, RunSummary
 from serving.score_schema import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText
+from serving.store.bodies import json_bodies
 from serving.store.database import Store, writing
 from serving.store.debts import Debts, insert_debts
+from serving.store.dialects import insert_table
 from serving.store.events import RESCORED
 from serving.store.queries import current_run
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS, SCORES
@@ -27,7 +29,7 @@ NO_ACTION = "no_action"
 
 _NAMED = {"recommended_action": "action_names", "tier": "tier_names"}
 """Columns of codes whose names the company chose, and where a run's summary keeps these."""
-_ROWS_AT_ONCE = 2_000
+_ROWS_AT_ONCE = 10_000
 _FLOATS = [f.name for f in SCORES_SCHEMA if f.type == pa.float64()]
 _COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body", "rescored_as_of")]
 
@@ -139,13 +141,13 @@ def _insert_scores(connection: Connection, number: int, run: Run, batches: Itera
     facts: dict[str, Any] = {"action_names": {}, "tier_names": {}}
     try:
         for table in _checked(run, batches):
-            rows = table.to_pylist()
-            connection.execute(insert(SCORES), [_stored(number, row) for row in rows])
-            facts |= {name: rows[-1][name] for name in ("currency", "churn_horizon_days", "value_horizon_days")}
-            for code in ("recommended_action", "tier"):
-                facts[_NAMED[code]] |= {
-                    row[code]: row[f"{code}_name"] for row in rows if row[f"{code}_name"] is not None
-                }
+            insert_table(connection, SCORES, _stored(number, table))
+            last = table.num_rows - 1
+            facts |= {
+                name: table[name][last].as_py() for name in ("currency", "churn_horizon_days", "value_horizon_days")
+            }
+            for code, names in _NAMED.items():
+                facts[names] |= _names_of(table[code], table[f"{code}_name"])
     except IntegrityError as fault:
         raise StorageError(
             Text(
@@ -165,9 +167,17 @@ def _insert_scores(connection: Connection, number: int, run: Run, batches: Itera
     return facts
 
 
-def _stored(number: int, row: dict[str, Any]) -> dict[str, Any]:
-    body = orjson.dumps(row, option=orjson.OPT_UTC_Z)
-    return {"run": number, "body": body, **{name: row[name] for name in _COLUMNS}}
+def _stored(number: int, scores: pa.Table) -> pa.Table:
+    """The store's columns of scores, with each score as finished JSON."""
+    stored = scores.select(_COLUMNS).append_column("body", json_bodies(scores))
+    return stored.append_column("run", pa.repeat(pa.scalar(number), len(stored)))
+
+
+def _names_of(codes: pa.ChunkedArray, names: pa.ChunkedArray) -> dict[str, dict[str, str]]:
+    """What each code is called, where it has a name."""
+    named = codes.filter(names.is_valid())
+    told = names.filter(names.is_valid())
+    return {code: told[pc.index(named, code).as_py()].as_py() for code in named.unique().to_pylist()}
 
 
 def _checked(run: Run, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select, tuple_
 
 from serving.schemas import PublishedRun, RunSummary
+from serving.store.dialects import is_one_of
 from serving.store.tables import CURRENT, RUNS, SCORES
 
 
@@ -86,12 +87,10 @@ def find_customer(connection: Connection, customer_id: str) -> Stored | None:
 
 def find_customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, bytes]:
     """The bodies of those of ``customer_ids`` that are in the run that is served now, by id; one statement."""
-    askable = [customer_id for customer_id in customer_ids if "\0" not in customer_id]  # SQLite's JSON ends at a NUL
-    wanted = func.json_each(orjson.dumps(askable).decode()).table_valued("value")
     found = (
         select(SCORES.c.customer_id, SCORES.c.body)
         .select_from(CURRENT.join(SCORES, CURRENT.c.run == SCORES.c.run))
-        .where(SCORES.c.customer_id.in_(select(wanted.c.value)))
+        .where(is_one_of(connection, SCORES.c.customer_id, customer_ids))
     )
     return dict(connection.execute(found).all())
 

@@ -17,15 +17,18 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
+NAME = String().with_variant(String(collation="C"), "postgresql")
+"""Text that is compared or sorted: by its code points, as SQLite does, so that lists and cursors are alike everywhere."""
+
 RUNS = Table(
     "runs",
     METADATA,
     # A number never used before, so that an index entry takes a few bytes instead of a whole run id.
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("run_id", String, nullable=False, unique=True),
-    Column("as_of", String, nullable=False),  # ISO 8601, UTC
-    Column("published_at", String, nullable=False),  # ISO 8601, UTC
-    Column("model_version", String),
+    Column("run_id", NAME, nullable=False, unique=True),
+    Column("as_of", NAME, nullable=False),  # ISO 8601, UTC
+    Column("published_at", NAME, nullable=False),  # ISO 8601, UTC
+    Column("model_version", NAME),
     Column("model_metrics", Text, nullable=False),  # JSON
     Column("summary", Text, nullable=False),  # JSON, see schemas.RunSummary
     Column("rows", Integer, nullable=False),
@@ -37,20 +40,20 @@ SCORES = Table(
     "scores",
     METADATA,
     Column("run", ForeignKey("runs.number"), nullable=False),
-    Column("customer_id", String, nullable=False),
-    Column("customer_name", String),
+    Column("customer_id", NAME, nullable=False),
+    Column("customer_name", NAME),
     Column("churn_probability", Float),
-    Column("segment", String),
-    Column("churn_band", String),
-    Column("recommended_action", String),
+    Column("segment", NAME),
+    Column("churn_band", NAME),
+    Column("recommended_action", NAME),
     Column("expected_profit", Float),
     Column("value_at_stake", Float),
     Column("lifetime_value", Float),
     Column("value_score", Float),
-    Column("tier", String),
-    Column("lifecycle_stage", String),
-    Column("trajectory", String),
-    Column("rescored_as_of", String),  # ISO 8601, UTC; NULL: the run's own
+    Column("tier", NAME),
+    Column("lifecycle_stage", NAME),
+    Column("trajectory", NAME),
+    Column("rescored_as_of", NAME),  # ISO 8601, UTC; NULL: the run's own
     Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
     UniqueConstraint("run", "customer_id"),
 )
@@ -81,7 +84,7 @@ DEBTORS = Table(
     "debtors",
     METADATA,
     Column("run", ForeignKey("runs.number"), primary_key=True),
-    Column("customer_id", String, primary_key=True),
+    Column("customer_id", NAME, primary_key=True),
     Column("body", LargeBinary, nullable=False),  # the CustomerReceivables as finished JSON
 )
 
@@ -89,10 +92,10 @@ INVOICES = Table(
     "invoices",
     METADATA,
     Column("run", ForeignKey("runs.number"), primary_key=True),
-    Column("invoice_id", String, primary_key=True),
-    Column("customer_id", String, nullable=False),
+    Column("invoice_id", NAME, primary_key=True),
+    Column("customer_id", NAME, nullable=False),
     Column("late_amount", Float, nullable=False),
-    Column("late_band", String),
+    Column("late_band", NAME),
     Column("days_overdue", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),  # the InvoiceRisk as finished JSON
 )
@@ -111,7 +114,7 @@ Index(
 CURRENT = Table(
     "current",
     METADATA,
-    Column("only", Integer, CheckConstraint("only = 1"), primary_key=True),
+    Column("only", Integer, CheckConstraint('"only" = 1'), primary_key=True, autoincrement=False),
     Column("run", ForeignKey("runs.number"), nullable=False),
     Column("previous_run", ForeignKey("runs.number")),
 )

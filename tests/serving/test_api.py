@@ -356,7 +356,7 @@ def test_settings_come_from_the_project_file(tmp_path: Path) -> None:
 
     path = write_project(tmp_path)
     settings = settings_of(load_project(tmp_path))
-    assert settings.store_path == path
+    assert settings.store_place == path
     assert (settings.company, settings.timezone.key) == ("Acme Trading", "Europe/Berlin")
 
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from serving.receivable_schemas import INVOICES_SCHEMA, InvoicePage, InvoiceRisk, ReceivablesAnswer
-from serving.store import Debts, open_store, publish, roll_back
-from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, run, serving, table, write_project
+from serving.store import open_store, publish, roll_back
+from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, debts, run, serving, table, write_project
 
 
 def test_the_columns_of_the_file_are_the_fields_of_an_invoice_in_the_same_order() -> None:
@@ -77,7 +77,7 @@ def test_parameters_that_mean_nothing_are_named(server: str, asked: dict[str, st
 
 def test_debts_are_published_and_rolled_back_with_their_run(tmp_path: Path) -> None:
     store = open_store(write_project(tmp_path))
-    publish(store, run("first"), table(COMPANY), Debts(DEBTORS, INVOICES))
+    publish(store, run("first"), table(COMPANY), debts(DEBTORS, INVOICES))
     publish(store, run("second"), table(COMPANY))
     with serving(tmp_path) as address:
         assert httpx.get(f"{address}/v1/customers/C-1/receivables").status_code == 404

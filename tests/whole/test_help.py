@@ -23,6 +23,8 @@ COMMANDS = (
     "plan",
     "explain",
     "serve",
+    "backup",
+    "restore",
     "demo",
     "simulate",
     "alerts",

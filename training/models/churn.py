@@ -300,6 +300,18 @@ class LogisticChurn:
         is_level = values[:, self._level_features] == p["level_code"]
         return standard, missing - p["missing_mean"], is_level.astype(np.float64)
 
+    def restricted(self, features: Sequence[str]) -> Self:
+        """The part of the sum that these features make up, and the bias.
+
+        Raises ValueError: the model has features with levels, or does not have one of these.
+        """
+        if len(self.parameters["level_feature"]):
+            raise ValueError("a model with levels cannot be parted")
+        place = [self.features.index(name) for name in features]
+        of_each = self.parameters.keys() - {"bias", *LEVEL_PARAMETERS}
+        own = {name: self.parameters[name][place].tolist() for name in of_each}
+        return type(self)(tuple(features), own | {"bias": self.parameters["bias"].tolist()})
+
     @property
     def _level_features(self) -> NDArray[np.int64]:
         """The position of each level's feature."""

@@ -1,7 +1,6 @@
 """Cases in a real store: once each, nothing lost, nothing impossible."""
 
 import signal
-import sqlite3
 import subprocess
 import sys
 from datetime import timedelta
@@ -18,6 +17,7 @@ from serving.alerts.moves import AlertError
 from serving.store import Store
 from serving.store.alerts import AlertFilters
 from tests.serving.alerts.cases import BEGIN, POLICY, findings, history, listed, move
+from tests.serving.store.places import rows_of, written
 
 COMPLAINT, RISK = ("C-1", "open_complaint"), ("C-2", "churn_risk")
 AT = BEGIN + timedelta(hours=9)
@@ -59,14 +59,10 @@ def test_a_finding_becomes_a_case_that_tells_all_of_it(store: Store) -> None:
 
 def test_the_same_run_twice_changes_nothing(store: Store) -> None:
     raise_alerts(store, findings(0, {COMPLAINT: 3}), POLICY)
-    before = store.path.parent / "before.db"
-    with sqlite3.connect(store.path) as source, sqlite3.connect(before) as target:
-        source.backup(target)
-        dump = list(source.iterdump())
+    before = rows_of(store)
     again = raise_alerts(store, findings(0, {COMPLAINT: 3}), POLICY)
     assert (again.is_new, again.counts["raised"]) == (False, 1)
-    with sqlite3.connect(store.path) as source:
-        assert list(source.iterdump()) == dump
+    assert rows_of(store) == before
 
 
 def test_an_older_run_cannot_change_what_a_later_one_found(store: Store) -> None:
@@ -184,11 +180,11 @@ def test_the_database_itself_refuses_to_change_history(store: Store, statement: 
 def test_the_database_itself_refuses_a_second_live_case(store: Store) -> None:
     raised(store)
     copied = (
-        "INSERT INTO alerts (alert_id, customer_id, kind, rank, status, level, judged, trend, opened_at, as_of, trend_since,"
-        " said, body) SELECT 'other', customer_id, kind, rank, status, level, judged, trend, opened_at, as_of, trend_since,"
+        "INSERT INTO alerts (number, alert_id, customer_id, kind, rank, status, level, judged, trend, opened_at, as_of, trend_since,"
+        " said, body) SELECT 99, 'other', customer_id, kind, rank, status, level, judged, trend, opened_at, as_of, trend_since,"
         " said, body FROM alerts"
     )
-    with pytest.raises(IntegrityError, match="UNIQUE"), store.writer.begin() as connection:
+    with pytest.raises(IntegrityError, match=r"UNIQUE|alerts_one_live_case"), store.writer.begin() as connection:
         connection.exec_driver_sql(copied)
 
 
@@ -202,23 +198,23 @@ def test_bodies_are_what_the_contract_says(store: Store) -> None:
 
 KILLED = """
 import os, signal
-from pathlib import Path
 from serving.alerts import cases
 from serving.store import open_store
 from tests.serving.alerts.cases import POLICY, findings
+from tests.serving.store.places import read
 
 def killed(*_):  # the last statement before the transaction ends
     os.kill(os.getpid(), signal.SIGKILL)
 
 cases.stored.insert_run = killed
-cases.raise_alerts(open_store(Path({path!r})), findings(1, {{("C-1", "open_complaint"): 1, ("C-2", "churn_risk"): 2}}), POLICY)
+cases.raise_alerts(open_store(read({place!r})), findings(1, {{("C-1", "open_complaint"): 1, ("C-2", "churn_risk"): 2}}), POLICY)
 """
 
 
 def test_a_run_that_is_killed_leaves_everything_as_it_was_and_can_be_repeated(store: Store) -> None:
     alert = raised(store)
     before = listed(store)
-    code = KILLED.format(path=str(store.path))
+    code = KILLED.format(place=written(store.place))
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False)
     assert done.returncode == -signal.SIGKILL
     assert (listed(store), history(store, alert)) == (before, ["raised"])

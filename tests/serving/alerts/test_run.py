@@ -16,9 +16,9 @@ from serving.alerts.export import plain, write_cases
 from serving.alerts.measures import measures
 from serving.alerts.run import raise_for_published
 from serving.problems import ApiError
-from serving.store import STORE_FILE, Debts, Run, open_store, publish
+from serving.store import STORE_FILE, Run, open_store, publish
 from tests.serving.alerts.cases import listed
-from tests.serving.conftest import debtor, score, table
+from tests.serving.conftest import debtor, debts, score, table
 
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
 PROJECT = """
@@ -50,9 +50,9 @@ def company(folder: Path) -> Project:
         score("B", customer_name="Bond", account_manager="Anna", churn_probability=0.65, as_of=AS_OF, recommended_action="visit",
               recommended_action_name={"en": "Visit", "zh": "上门拜访"}),
     ]  # fmt: skip
-    debts = [debtor("A", overdue=0.0, open=200.0), debtor("B")]
+    owing = [debtor("A", overdue=0.0, open=200.0), debtor("B")]
     with closing(open_store(project.workspace / STORE_FILE)) as store:
-        publish(store, Run("run-1", AS_OF, AS_OF, "3", {}), table(scores), Debts(debts))
+        publish(store, Run("run-1", AS_OF, AS_OF, "3", {}), table(scores), debts(owing, []))
     return project
 
 

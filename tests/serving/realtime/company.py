@@ -10,7 +10,7 @@ from features.event_log import EVENTS_FILE, EventLog, Logged
 from features.events import accepted_tables, read_event
 from features.project import Project, load_project
 from serving.batch import score
-from serving.store import STORE_FILE, find_customer, open_store, reading
+from serving.store import find_customer, open_project_store, reading
 from tests.training.companies import FEATURES, shop_orders, utc
 from tests.training.registered import register, register_segments
 from training.tracking import promote
@@ -101,7 +101,7 @@ def tell(project: Project, now: datetime, *events: dict[str, Any]) -> list[Logge
 
 def looked_up(project: Project, customer: str) -> dict[str, Any]:
     """What a look-up of a customer gives."""
-    store = open_store(project.workspace / STORE_FILE)
+    store = open_project_store(project)
     try:
         with reading(store) as connection:
             found = find_customer(connection, customer)

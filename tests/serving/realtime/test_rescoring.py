@@ -12,7 +12,7 @@ import pytest
 from features.project import Project, load_project
 from serving.realtime.kept import KEPT
 from serving.realtime.rescoring import Rescorer, Tick
-from serving.store import STORE_FILE, open_store, roll_back
+from serving.store import open_project_store, roll_back
 from tests.serving.realtime.company import AS_OF, NOW, looked_up, publish, tell, train, write_company
 
 SECOND = timedelta(seconds=1)
@@ -38,7 +38,7 @@ def project(trained: Path, tmp_path: Path) -> Project:
 
 @contextmanager
 def rescorer(project: Project, now: datetime = NOW) -> Iterator[Rescorer]:
-    store = open_store(project.workspace / STORE_FILE)
+    store = open_project_store(project)
     made = Rescorer(project, store, lambda: now)
     try:
         yield made
@@ -115,7 +115,7 @@ def test_at_the_instant_of_the_run_a_customer_scored_again_is_the_same_to_the_la
     from serving.store import bodies_of, reading, serving_run
 
     everybody = [f"C{n:03}" for n in range(60)]
-    store = open_store(project.workspace / STORE_FILE)
+    store = open_project_store(project)
     with reading(store) as connection:
         run = serving_run(connection)
         assert run is not None
@@ -175,7 +175,7 @@ def test_after_a_return_to_the_run_before_events_are_applied_to_it_again(project
     publish(project, AS_OF + timedelta(days=1))
     tell(project, NOW, order("C010", NOW))
     assert ticked(project, NOW + SECOND) == Tick(1, 1)
-    store = open_store(project.workspace / STORE_FILE)
+    store = open_project_store(project)
     roll_back(store)
     store.close()
 

@@ -5,7 +5,7 @@ to it what a customer's features say, the regression has a weight for each inter
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from training.models.calibration import sigmoid
 from training.models.churn import XGBOOST_PARAMETERS, LogisticChurn
-from training.models.timing.periods import PersonPeriods, at_intervals
+from training.models.timing.periods import PersonPeriods, at_intervals, times_at
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Along = Callable[[int], Floats]
+"""The log-odds of all rows of a frame in one interval, shape (rows,)."""
 
 MOST_ROUNDS = 300
 PATIENCE_ROUNDS = 15
@@ -45,6 +47,10 @@ class HazardModel(Protocol):
 
     def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
         """Log-odds that the event comes in each row's interval if not before, shape (rows,)."""
+        ...
+
+    def along(self, frame: pd.DataFrame) -> Along:
+        """The same for interval after interval; what does not change between them is worked out once."""
         ...
 
     def save(self, directory: Path) -> None:
@@ -108,6 +114,23 @@ class BoostedHazard:
         margin = self.booster.predict(xgb.DMatrix(rows, base_margin=self.base[interval]), output_margin=True)
         return np.asarray(margin, dtype=np.float64)
 
+    def along(self, frame: pd.DataFrame) -> Along:
+        """See HazardModel."""
+        values = at_intervals(frame, self.features, self.edges, _all_in(frame, 0)).to_numpy(dtype=np.float32)
+
+        def log_odds(interval: int) -> Floats:
+            now = times_at(frame, self.features, self.edges, _all_in(frame, interval))
+            values[:, len(self.features) :] = np.column_stack(list(now.values()))
+            margin = self.booster.inplace_predict(
+                values,
+                base_margin=np.full(len(values), self.base[interval], dtype=np.float32),
+                predict_type="margin",
+                validate_features=False,
+            )
+            return np.asarray(margin, dtype=np.float64)
+
+        return log_odds
+
     def save(self, directory: Path) -> None:
         """See HazardModel."""
         self.booster.save_model(directory / "hazard_booster.ubj")
@@ -140,6 +163,18 @@ class LogisticHazard:
         """See HazardModel."""
         return self.regression.log_odds(_with_indicators(frame, self.features, self.edges, interval))
 
+    def along(self, frame: pd.DataFrame) -> Along:
+        """See HazardModel."""
+        changing = self.regression.restricted([n for n in self.regression.features if n not in self.features])
+        held = self.regression.restricted(self.features).contributions(frame).sum(axis=1)
+
+        def log_odds(interval: int) -> Floats:
+            at = _all_in(frame, interval)
+            now = times_at(frame, self.features, self.edges, at) | _indicators(self.edges, at)
+            return np.asarray(held + changing.log_odds(pd.DataFrame(now)))
+
+        return log_odds
+
     def save(self, directory: Path) -> None:
         """See HazardModel."""
         columns = json.dumps(list(self.regression.features))
@@ -165,6 +200,11 @@ class BlendHazard:
     def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
         """See HazardModel."""
         return np.asarray(np.mean([part.log_odds(frame, interval) for part in self.parts], axis=0))
+
+    def along(self, frame: pd.DataFrame) -> Along:
+        """See HazardModel."""
+        parts = [part.along(frame) for part in self.parts]
+        return lambda interval: np.asarray(np.mean([part(interval) for part in parts], axis=0))
 
     def save(self, directory: Path) -> None:
         """See HazardModel; the files of both."""
@@ -194,10 +234,9 @@ def shared_log_odds(periods: PersonPeriods, intervals: int) -> Floats:
 
 def cumulative_hazard(model: HazardModel, frame: pd.DataFrame) -> Floats:
     """Minus the logarithm of survival at each edge of the grid, shape (rows, edges)."""
-    hazard = np.zeros((len(frame), len(model.edges)))
+    hazard, log_odds = np.zeros((len(frame), len(model.edges))), model.along(frame)
     for interval in range(len(model.edges) - 1):
-        log_odds = model.log_odds(frame, np.full(len(frame), interval))
-        hazard[:, interval + 1] = hazard[:, interval] - np.log1p(-sigmoid(log_odds))
+        hazard[:, interval + 1] = hazard[:, interval] - np.log1p(-sigmoid(log_odds(interval)))
     return hazard
 
 
@@ -211,5 +250,12 @@ def _matrix(
 def _with_indicators(frame: pd.DataFrame, features: Sequence[str], edges: Floats, interval: Indices) -> pd.DataFrame:
     """The rows at their intervals, and one column for each interval but the first: 1 where a row stands in it."""
     rows = at_intervals(frame, features, edges, interval)
-    indicators = {f"interval_{n}": (interval == n).astype(np.float64) for n in range(1, len(edges) - 1)}
-    return pd.concat([rows, pd.DataFrame(indicators, index=rows.index)], axis=1)
+    return pd.concat([rows, pd.DataFrame(_indicators(edges, interval), index=rows.index)], axis=1)
+
+
+def _indicators(edges: Floats, interval: Indices) -> dict[str, Floats]:
+    return {f"interval_{n}": (interval == n).astype(np.float64) for n in range(1, len(edges) - 1)}
+
+
+def _all_in(frame: pd.DataFrame, interval: int) -> Indices:
+    return np.full(len(frame), interval)

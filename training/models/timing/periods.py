@@ -119,13 +119,18 @@ def used_clocks(features: Sequence[str]) -> tuple[Clock, ...]:
 
 def at_intervals(frame: pd.DataFrame, features: Sequence[str], edges: Floats, interval: Indices) -> pd.DataFrame:
     """The features of each row with the time of its interval and the clocks as they stand then, numbered anew."""
-    begin, width = edges[:-1][interval], np.diff(edges)[interval]
     rows = frame[list(features)].reset_index(drop=True)
-    added = {INTERVAL_DAYS: begin + MIDDLE * width}
+    return pd.concat([rows, pd.DataFrame(times_at(rows, features, edges, interval), index=rows.index)], axis=1)
+
+
+def times_at(rows: pd.DataFrame, features: Sequence[str], edges: Floats, interval: Indices) -> dict[str, Floats]:
+    """The columns that change from interval to interval: its time, and the clocks as they stand then."""
+    begin, width = edges[:-1][interval], np.diff(edges)[interval]
+    times = {INTERVAL_DAYS: begin + MIDDLE * width}
     for clock in used_clocks(features):
         then = rows[clock.elapsed].to_numpy(dtype=np.float64) + begin + clock.point * width
         if clock.unit is not None:
             unit = rows[clock.unit].to_numpy(dtype=np.float64)
             then = np.divide(then, unit, out=np.full(len(then), np.nan), where=unit > 0)
-        added[clock.name] = then
-    return pd.concat([rows, pd.DataFrame(added, index=rows.index)], axis=1)
+        times[clock.name] = then
+    return times

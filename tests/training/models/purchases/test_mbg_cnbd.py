@@ -159,3 +159,11 @@ def test_it_survives_json_and_refuses_what_is_none() -> None:
 
 def test_the_example_of_the_docstring_runs() -> None:
     assert not doctest.testmod(mbg_cnbd).failed
+
+
+@pytest.mark.parametrize("model", [TRUTH, MbgCnbd1(0.4, 3.0, 0.5, 2.0), MbgCnbd4(8.0, 40.0, 2.0, 30.0)])
+def test_expected_purchases_are_the_sum_of_their_tails(model: MbgCnbd2) -> None:
+    # the last two buy so often that the probability of no purchase is below the smallest number
+    history = PurchaseHistory.of([0, 3, 40, 900, 20_000], [0, 200, 395, 399, 400], [50, 400, 400, 400, 400])
+    tails = [model.probability_of_at_least(history, np.full(5, float(n)), 90.0) for n in range(1, 12_000)]
+    assert model.expected_purchases(history, 90.0) == pytest.approx(np.sum(tails, axis=0), rel=1e-8)

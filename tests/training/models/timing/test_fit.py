@@ -55,6 +55,17 @@ def test_every_candidate_is_measured_on_held_out_customers(timing: Timing) -> No
     assert timing.held_out_loss["logistic"] > timing.held_out_loss[timing.model.kind] > 0
 
 
+@EVERY_KIND
+def test_asked_along_the_intervals_a_candidate_says_what_it_says_of_each(
+    candidates: dict[str, Timing], kind: str
+) -> None:
+    model = candidates[kind].model
+    along = model.along(NEW)
+    for interval in (3, 0, len(model.edges) - 2):
+        each = model.log_odds(NEW, np.full(len(NEW), interval))
+        np.testing.assert_allclose(along(interval), each, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("trees", "chosen"),
     [

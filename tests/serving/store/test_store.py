@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import select, update
 
 from features.errors import NotFoundError, StorageError
 from serving.score_schema import SCORES_SCHEMA, Score
@@ -33,8 +32,8 @@ from serving.store import (
     reading,
     roll_back,
 )
-from serving.store.tables import SCORES
-from tests.serving.conftest import ABSTAINED, AS_OF, COMPANY, NO_STANDING, ODD_ID, PUBLISHED_AT, run, score, table
+from tests.serving.conftest import ABSTAINED, AS_OF, COMPANY, ODD_ID, PUBLISHED_AT, run, score, table
+from tests.serving.store.places import written
 
 EVERYBODY = Filters()
 
@@ -131,30 +130,6 @@ def test_columns_in_another_order_or_narrower_types_are_put_right(store: Store) 
         stored = find_customer(connection, "C-1")
     assert stored is not None
     assert list(json.loads(stored.body)) == SCORES_SCHEMA.names
-
-
-def test_a_store_of_an_earlier_version_is_read_on_and_gets_the_new_columns(store: Store) -> None:
-    publish(store, run("old"), table(COMPANY))
-    new = [c.name for c in SCORES.c if c.name in NO_STANDING]
-    with store.writer.begin() as connection:  # as it was before customers had a tier
-        for column in ("lifetime_value", "value_score"):
-            connection.exec_driver_sql(f"DROP INDEX scores_by_{column}")
-        for column in new:
-            connection.exec_driver_sql(f"ALTER TABLE scores DROP COLUMN {column}")
-        bodies = connection.execute(select(SCORES.c.customer_id, SCORES.c.body)).all()
-        for customer_id, body in bodies:
-            known = {name: value for name, value in json.loads(body).items() if name not in NO_STANDING}
-            shrunk = update(SCORES).where(SCORES.c.customer_id == customer_id).values(body=json.dumps(known).encode())
-            connection.execute(shrunk)
-    opened = open_store(store.path)
-    with reading(opened) as connection:
-        stored = find_customer(connection, "C-1")
-        assert stored is not None
-        assert Score.model_validate_json(stored.body).tier is None
-    assert ids(opened, Sort("lifetime_value", True), run_id="old") == sorted(row["customer_id"] for row in COMPANY)
-    publish(opened, run("new"), table(COMPANY))
-    assert ids(opened, Sort("lifetime_value", True), Filters(tier="key"), run_id="new") == ["C-1"]
-    opened.close()
 
 
 # What is refused, leaving all as it was
@@ -335,9 +310,9 @@ def test_readers_see_one_run_while_others_are_published(store: Store) -> None:
 
 _PUBLISH_HALF = """
 import sys, time
-from pathlib import Path
 from serving.store import open_store, publish
 from tests.serving.conftest import run, score, table
+from tests.serving.store.places import read
 
 def batches():
     for part in range(2):
@@ -345,19 +320,19 @@ def batches():
         print("half", flush=True)
         time.sleep(60)
 
-publish(open_store(Path(sys.argv[1])), run("new"), batches())
+publish(open_store(read(sys.argv[1])), run("new"), batches())
 """
 
 
 def test_a_publishing_process_that_is_killed_leaves_the_old_run_served(store: Store) -> None:
     publish(store, run("old"), table(COMPANY))
-    command = [sys.executable, "-c", _PUBLISH_HALF, str(store.path)]
+    command = [sys.executable, "-c", _PUBLISH_HALF, written(store.place)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "half\n"
         assert served_id(store) == "old"
         process.send_signal(signal.SIGKILL)
-    reopened = open_store(store.path)
+    reopened = open_store(store.place)
     assert served_id(reopened) == "old"
     assert len(ids(reopened, Sort("customer_id", False), run_id="old")) == 5
     assert ids(reopened, Sort("customer_id", False), run_id="new") == []
@@ -372,7 +347,7 @@ from pathlib import Path
 from features.errors import StorageError
 from serving.store import open_store, publish
 from tests.serving.conftest import COMPANY, run, score, table
-from tests.serving.test_store import EVERYBODY, Sort, ids, served_id
+from tests.serving.store.test_store import EVERYBODY, Sort, ids, served_id
 
 store = open_store(Path(sys.argv[1]))
 publish(store, run("old"), table(COMPANY))
@@ -410,7 +385,7 @@ def test_a_full_disk_is_a_clear_error_and_the_old_run_stays(tmp_path: Path) -> N
 
 def test_a_store_that_somebody_else_writes_to_is_a_clear_error_and_can_be_read(store: Store) -> None:
     publish(store, run("old"), table(COMPANY))
-    impatient = open_store(store.path, busy_seconds=0.05)
+    impatient = open_store(store.place, busy_seconds=0.05)
     with store.writer.begin():
         with pytest.raises(StorageError, match="in use by another run"):
             publish(impatient, run("new"), table(COMPANY))
@@ -443,5 +418,5 @@ def test_a_path_with_odd_characters_works(tmp_path: Path) -> None:
     store = open_store(tmp_path / "a b?c#d%20客" / "store.db")
     publish(store, Run("r", AS_OF, PUBLISHED_AT), table(COMPANY))
     assert served_id(store) == "r"
-    assert store.path.exists()
+    assert (tmp_path / "a b?c#d%20客" / "store.db").exists()
     store.close()
