@@ -65,8 +65,8 @@ class Rescorer:
             return None
         served = self._models_of(run)
         start = before or Reached(self._log.sequence_before(run.as_of), run.as_of)
+        as_of = max(self._clock(), start.as_of)  # before looking, so that what was received before it is among them
         events = self._log.after(start.sequence, MOST_EVENTS)
-        as_of = max(self._clock(), start.as_of)
         if events:
             as_of = max(as_of, _received(events[-1]) + _MOMENT)
         due = self._log.become_due(start.as_of, as_of, start.sequence)
