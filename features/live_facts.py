@@ -41,6 +41,7 @@ class LiveFacts:
         self.facts = Facts(connection, project, dict(index.columns))
         self._accepted = {name: c for name, c in accepted_tables(project).items() if name in index.columns}
         self._features = tuple(features)
+        self._filled: set[str] = set()
         for name in index.columns:
             connection.execute(f"CREATE TABLE {quoted(name)} ({', '.join(_columns(name, index.schema(name)))})")
         stand_in_tables(self.facts)
@@ -64,12 +65,16 @@ class LiveFacts:
         rows = {name: self.index.rows_of(name, customers) for name in self.index.columns}
         events = self._events(customers, rows, upto)
         for name, table in rows.items():
-            connection.execute(f"DELETE FROM {quoted(name)}")
+            if name in self._filled:
+                connection.execute(f"TRUNCATE {quoted(name)}")
+                self._filled.discard(name)
             if table.num_rows:
+                self._filled.add(name)
                 connection.register("#rows", table)
                 connection.execute(f'INSERT INTO {quoted(name)} BY NAME SELECT * FROM "#rows"')
                 connection.unregister("#rows")
             if mine := [event for event in events if event.table == name]:
+                self._filled.add(name)
                 self._insert(name, mine)
 
     def snapshot(self, as_of: datetime) -> pa.Table:
