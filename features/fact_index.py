@@ -6,6 +6,7 @@ invoice stands with the customer that owes it. Written by the batch, for the run
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from features.compiler import compile_statement
 from features.errors import StorageError
 from features.events import accepted_tables
 from features.own_features import all_features
@@ -28,8 +30,6 @@ from features.writing import nameless_folder, storage_errors
 FOLDER = "facts"
 """Where indexes lie inside a project's workspace, one folder a run."""
 FORMAT = 1
-OWNER = "#owner"
-"""The customer that a row is kept for: its own, and of a payment the one that owes the invoice."""
 _MANIFEST = "index.json"
 _NOTES = "notes.json"
 _NEXT = "next"
@@ -52,8 +52,9 @@ def write_fact_index(facts: Facts, as_of: datetime) -> Path:
     tables = [name for name in accepted_tables(facts.project) if name in facts.columns]
     folder = nameless_folder(place / _NEXT)
     with storage_errors(folder):
+        read = _columns_read(facts)
         for name in tables:
-            _write_table(facts, name, as_of, folder)
+            _write_table(facts, name, as_of, read, folder)
         if "invoices" in tables:
             owners = (
                 f"SELECT invoice_id AS key, min(customer_id) AS customer_id FROM invoices AS t{_early(facts, as_of)}"
@@ -86,24 +87,25 @@ def forget_indexes(workspace: Path, kept: Sequence[str]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_table(facts: Facts, name: str, as_of: datetime, folder: Path) -> None:
+def _write_table(facts: Facts, name: str, as_of: datetime, read: frozenset[str], folder: Path) -> None:
+    """Write a table's rows by the customer that they are kept for, with the columns that features ``read``."""
     described = facts.connection.execute(f"DESCRIBE {quoted(name)}").fetchall()
-    given = facts.columns[name] | set(facts.readings[name].attributes)
-    days = {f"{c.removesuffix('_at')}_day" for c in given} | {"known_at", "known_day"}
-    columns = ", ".join(f"t.{quoted(c)}" for c, *_ in described if c in given or c in days)
+    columns = ", ".join(f"t.{quoted(c)}" for c, *_ in described if c in read or name == "customers")
     source, owner = f"{quoted(name)} AS t", "t.customer_id"
-    if name == "payments" and "invoice_id" in given and "invoices" in facts.columns:
+    if name == "payments" and "invoice_id" in facts.columns[name] and "invoices" in facts.columns:
         bills = "(SELECT invoice_id, min(customer_id) AS owner FROM invoices GROUP BY invoice_id) AS i"
         source, owner = f"{source} LEFT JOIN {bills} USING (invoice_id)", "coalesce(i.owner, t.customer_id)"
     early = _early(facts, as_of)
-    rows = f"SELECT {columns}, {owner} AS {quoted(OWNER)} FROM {source}{early}"
-    _write(facts, f"{rows} ORDER BY {quoted(OWNER)}", folder / f"{name}.arrow")
-    counted = f"SELECT {owner} AS key, count(*) AS rows FROM {source}{early} GROUP BY key ORDER BY key"
-    _write(
-        facts,
-        f"SELECT key, CAST(sum(rows) OVER (ORDER BY key) AS BIGINT) AS ends FROM ({counted}) ORDER BY key",
-        folder / f"{name}.customers.arrow",
-    )
+    _write(facts, f"SELECT {columns} FROM {source}{early} ORDER BY {owner}", folder / f"{name}.arrow")
+    counted = f"SELECT {owner} AS key, count(*) AS rows FROM {source}{early} GROUP BY key"
+    places = f"SELECT key, CAST(sum(rows) OVER (ORDER BY key) AS BIGINT) AS ends FROM ({counted}) ORDER BY key"
+    _write(facts, places, folder / f"{name}.customers.arrow")
+
+
+def _columns_read(facts: Facts) -> frozenset[str]:
+    """The words of the statement that computes all features, and the columns that tell rows apart."""
+    statement = compile_statement(all_features(facts), facts.columns, facts.project.timezone)
+    return frozenset(re.findall(r"\w+", statement)) | {"customer_id", "invoice_id", "known_at"}
 
 
 def _early(facts: Facts, as_of: datetime) -> str:
@@ -194,8 +196,7 @@ class FactIndex:
 
     def schema(self, table: str) -> pa.Schema:
         """The columns of a table's rows."""
-        schema = self._rows[table].schema
-        return schema.remove(schema.get_field_index(OWNER))
+        return self._rows[table].schema
 
     def rows_of(self, table: str, customers: Sequence[str]) -> pa.Table:
         """The rows of a table of ``customers``, of payments also those on their invoices; columns uncopied."""
@@ -206,7 +207,7 @@ class FactIndex:
             if place is not None:
                 start = places.value("ends", place - 1) if place else 0
                 found += self._rows[table].slice(start, places.value("ends", place))
-        return pa.Table.from_batches(found, self._rows[table].schema).drop_columns([OWNER])
+        return pa.Table.from_batches(found, self._rows[table].schema)
 
     def owner_of(self, invoice_id: str) -> str | None:
         """The customer that owes an invoice; None: no such invoice is on file."""

@@ -110,10 +110,10 @@ def test_kills_lose_no_acknowledged_event_and_count_none_twice(project: Project)
     poster.start()
     killed_at_work = 0
     for number in range(KILLS):
-        is_server = number % 3 == 2
-        killed_at_work += _wait_for_work(server)
+        if number % 2 == 0:  # the others meet whatever goes on, mostly a process that starts
+            killed_at_work += _wait_for_work(server)
         time.sleep(chance.uniform(0, 0.6))
-        if is_server:
+        if number % 5 == 4:
             server.kill()
             server.start()
         elif (helper := server.helper()) is not None:
@@ -125,7 +125,7 @@ def test_kills_lose_no_acknowledged_event_and_count_none_twice(project: Project)
     finally:
         server.kill()
 
-    assert killed_at_work >= KILLS // 2
+    assert killed_at_work >= KILLS // 4
     assert len(poster.acknowledged) > KILLS
     with open_log(project.workspace / EVENTS_FILE) as log:
         sequences = [row.sequence for row in log.after(0, 1_000_000)]
