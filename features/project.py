@@ -262,6 +262,14 @@ def _rising(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
+class EventSettings(Strict):
+    """That events are taken in real time. ``in_files``: the company's own files will hold them, too, so that of the log
+    only what was received since the last run's ``as_of`` counts; otherwise the log is a source of facts for ever.
+    """
+
+    in_files: bool = Field(strict=True)
+
+
 class PlaybookSettings(Strict):
     """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
 
@@ -312,6 +320,7 @@ class Project(Strict):
     store: StoreSettings = StoreSettings()
     operation: OperationSettings = OperationSettings()
     serve: ServeSection = ServeSection()
+    events: EventSettings | None = None
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -379,6 +388,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("operation",): OperationSettings,
     ("serve",): ServeSection,
     ("serve", "oidc"): OidcSettings,
+    ("events",): EventSettings,
 }
 
 

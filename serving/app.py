@@ -1,7 +1,7 @@
 """The application: the API, the pages and the static files over one store."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib.resources import files
 
 import structlog
@@ -15,6 +15,7 @@ from features.errors import RetinueError
 from serving import problems
 from serving.operation.logs import open_log
 from serving.operation.middleware import Watch
+from serving.realtime.events import RealTime
 from serving.routes import LOOK_UP, ROUTERS
 from serving.routes.middleware import Guard, TimeLimit
 from serving.routes.shortcut import Shortcut
@@ -45,7 +46,8 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
     """
     store = open_store(settings.store_place)
     scoring = Scoring(settings.project, settings.clock) if settings.project else None
-    service = Service(settings, store, Held(store), scoring)
+    real_time = RealTime(settings.events, store, settings.clock) if settings.events else None
+    service = Service(settings, store, Held(store), scoring, real_time)
     app = FastAPI(
         title="Retinue",
         version="1",
@@ -99,15 +101,16 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    if service.scoring is None:
+    with ExitStack() as at_end:
+        at_end.callback(service.close)
+        if service.settings.operation.telemetry:
+            at_end.callback(app.state.tracing.shutdown)
+        if service.real_time is not None:
+            at_end.callback(service.real_time.stop)
+            service.real_time.start()
+        if service.scoring is not None:
+            at_end.callback(service.scoring.stop)
+            service.scoring.start()
+            app.state.answering = Answering(service.scoring, service.store, service.settings.clock)
+            at_end.callback(app.state.answering.close)
         yield
-    else:
-        service.scoring.start()
-        answering = Answering(service.scoring, service.store, service.settings.clock)
-        app.state.answering = answering
-        yield
-        answering.close()
-        service.scoring.stop()
-    if service.settings.operation.telemetry:
-        app.state.tracing.shutdown()
-    service.close()

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.errors import ProjectError
+from features.fact_index import forget_indexes, keep_index, write_fact_index
 from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
@@ -26,9 +27,10 @@ from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
+from serving.realtime.notes import notes_for
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
-from serving.store import Debts, Run, open_project_store, publish
+from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
 from training.abstention import abstain
 from training.beside import (
     ServingCredit,
@@ -144,6 +146,7 @@ def score(
         stands = _standing(facts, frame, as_of, lifetime, clusters)
         progress(Text("receivables", "应收账款"), 0.45)
         found = owed(facts, as_of, late.model if late else None) if tells_settlement(facts) else None
+        index = write_fact_index(facts, as_of) if project.events else None
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
     named = pd.concat([frame.merge(names, how="left", on="customer_id"), stands.reset_index(drop=True)], axis=1)
@@ -164,8 +167,13 @@ def score(
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
         run = Run(run_id_of(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         kept = keep_snapshot(project, run.run_id, frame, scores, level.shift)
+        if index is not None:
+            keep_index(index, run.run_id, notes_for(champion, level.shift, segments, frame, named))
         with closing(open_project_store(project)) as store:
             published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
+            if index is not None:
+                with reading(store) as connection:
+                    forget_indexes(project.workspace, kept_run_ids(connection))
     versions = Versions(
         segments.version if segments else NO_SEGMENTS,
         lifetime.version if lifetime else None,

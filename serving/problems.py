@@ -47,6 +47,8 @@ STORE_UNAVAILABLE = Kind("store-unavailable", 503, Text("The store cannot be rea
 BAD_REQUEST = Kind("bad-request", 400, Text("The request cannot be read", "无法读取请求"))
 OVERLOADED = Kind("overloaded", 503, Text("Too many requests at once", "并发请求过多"))
 CONFLICT = Kind("conflict", 409, Text("The id stands for another content", "编号已用于其他内容"))
+NO_EVENTS = Kind("no-events", 404, Text("No events are taken", "不接收事件"))
+TOO_MANY_EVENTS = Kind("too-many-events", 503, Text("Too many events wait", "等待处理的事件过多"))
 TOO_LARGE = Kind("too-large", 413, Text("The request is too large", "请求过大"))
 NO_KEY = Kind("no-access-key", 401, Text("An access key is needed", "需要访问密钥"))
 NOT_ALLOWED = Kind("not-allowed", 403, Text("The key may not do that", "密钥无此权限"))
@@ -68,9 +70,18 @@ _BY_ERROR: tuple[tuple[type[RetinueError], Kind], ...] = (
 class ApiError(RetinueError):
     """A request that cannot be answered; ``kind`` decides the status, ``findings`` name the faulty parts (where, what)."""
 
-    def __init__(self, kind: Kind, text: Text, *, findings: Sequence[tuple[str, Text]] = (), **values: Any) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        text: Text,
+        *,
+        findings: Sequence[tuple[str, Text]] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> None:
         self.kind = kind
         self.findings = findings
+        self.headers = headers
         super().__init__(text, **values)
 
 
@@ -123,7 +134,7 @@ async def on_retinue_error(request: Request, error: Exception) -> Response:
     """Answer an error that was raised with a text for people."""
     assert isinstance(error, RetinueError)
     if isinstance(error, ApiError):
-        return problem(request, error.kind, error.text, error.findings)
+        return problem(request, error.kind, error.text, error.findings, error.headers)
     kind = next(kind for type_, kind in _BY_ERROR if isinstance(error, type_))
     headers = {"Retry-After": _RETRY_SECONDS} if kind is STORE_UNAVAILABLE else None
     return problem(request, kind, error.text, headers=headers)

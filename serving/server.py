@@ -49,6 +49,7 @@ def settings_of(project: Project) -> ServeSettings:
         project=project,
         access=access,
         workspace=project.workspace,
+        events=project if project.events else None,
     )
 
 

@@ -25,7 +25,7 @@ from serving.routes.state import served_run, service_of
 from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer, ScorePart
 from serving.score_schema import MAX_ID_LENGTH, ChurnBand, Score, StageCode, TierCode, TrajectoryCode
 from serving.security.access import ScopedRoute, manager_of, name_customers
-from serving.store import Filters, Sort, find_customer, find_customers, list_customers, published_of, reading
+from serving.store import Filters, Sort, find_customer, find_customers, list_customers, reading, served_publication
 
 
 class _ScopedLookup(ScopedRoute, LookupRoute):
@@ -132,7 +132,8 @@ def get_customers(
     service = service_of(request)
     with reading(service.store) as connection:
         run = served_run(connection)
-        published = published_of(run)
+        published = served_publication(connection)
+        assert published is not None  # of the same instant as the run
         after = decode_cursor(cursor, run.run_id, sort) if cursor else None
         if unchanged := known_already(request, published, selection):
             return unchanged

@@ -16,6 +16,7 @@ from features.project import Project
 from features.serve_settings import AccessSettings
 from serving.operation.metrics import Metrics
 from serving.problems import nothing_published
+from serving.realtime.events import RealTime
 from serving.schemas import PublishedRun
 from serving.scoring.service import Scoring
 from serving.security.audit import Writer
@@ -40,6 +41,7 @@ class ServeSettings:
 
     ``reachable``: other machines can ask it, so that it never answers without a key.
     ``workspace`` keeps the secret of sessions; without it they end with the process.
+    ``events`` is the project whose events it takes; None: it takes none.
     """
 
     store_place: Place
@@ -53,13 +55,22 @@ class ServeSettings:
     access: AccessSettings = field(default_factory=AccessSettings)
     reachable: bool = False
     workspace: Path | None = None
+    events: Project | None = None
 
 
 class Service:
     """The running service. ``held`` and ``keys`` are used by the event loop alone."""
 
-    def __init__(self, settings: ServeSettings, store: Store, held: Held, scoring: Scoring | None = None) -> None:
-        self.settings, self.store, self.held, self.scoring = settings, store, held, scoring
+    def __init__(
+        self,
+        settings: ServeSettings,
+        store: Store,
+        held: Held,
+        scoring: Scoring | None = None,
+        real_time: RealTime | None = None,
+    ) -> None:
+        self.settings, self.store, self.held = settings, store, held
+        self.scoring, self.real_time = scoring, real_time
         self.metrics = Metrics()
         self.stale_after = timedelta(days=settings.operation.stale_after_days)
         access = settings.access

@@ -23,6 +23,8 @@ RULES: Mapping[tuple[str, str], Scope | None] = {
     ("POST", "/v1/alerts/{alert_id}/events"): "write",
     ("GET", "/v1/runs/current"): "read",
     ("POST", "/v1/score"): "score",
+    ("POST", "/v1/events"): "write",
+    ("GET", "/v1/events/status"): "read",
     ("GET", "/v1/actions"): "read",
     ("POST", "/v1/actions"): "write",
     ("POST", "/v1/outcomes"): "write",

@@ -20,6 +20,7 @@ from serving.store.debts import (
     invoices_of,
     list_invoices,
 )
+from serving.store.events import Reached, ServedRun, bodies_of, kept_run_ids, reached, serving_run, store_rescored
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
 from serving.store.keys import API_KEYS, AUDIT
 from serving.store.log_tables import ACTIONS, OUTCOMES
@@ -39,7 +40,7 @@ from serving.store.queries import (
     find_customer,
     find_customers,
     list_customers,
-    published_of,
+    served_publication,
 )
 from serving.store.summaries import NO_ACTION, run_of_manager
 from serving.store.tables import SORT_COLUMNS
@@ -69,12 +70,15 @@ __all__ = [
     "PlanFilters",
     "Position",
     "Published",
+    "Reached",
     "Run",
+    "ServedRun",
     "Sort",
     "Store",
     "Stored",
     "StoredPlan",
     "add_evidence",
+    "bodies_of",
     "contact_of",
     "count_customers",
     "current_evidence",
@@ -84,6 +88,7 @@ __all__ = [
     "find_debtor",
     "held_plan",
     "invoices_of",
+    "kept_run_ids",
     "list_actions",
     "list_contacts",
     "list_customers",
@@ -95,11 +100,14 @@ __all__ = [
     "open_store",
     "plan_words",
     "publish",
-    "published_of",
+    "reached",
     "reading",
     "roll_back",
     "run_of_manager",
+    "served_publication",
+    "serving_run",
     "store_place",
     "store_plan",
+    "store_rescored",
     "take_back_last",
 ]

@@ -22,13 +22,13 @@ from serving.store.debts import Debts, insert_debts
 from serving.store.dialects import insert_table
 from serving.store.queries import current_run
 from serving.store.summaries import totals
-from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS, SCORES
+from serving.store.tables import CURRENT, DEBTORS, INVOICES, RESCORED, RUNS, SCORES
 
 _NAMED = {"recommended_action": "action_names", "tier": "tier_names"}
 """Columns of codes whose names the company chose, and where a run's summary keeps these."""
 _ROWS_AT_ONCE = 10_000
 _FLOATS = [f.name for f in SCORES_SCHEMA if f.type == pa.float64()]
-_COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body")]
+_COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body", "rescored_as_of")]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _forget_all_but(connection: Connection, number: int, run_id: str) -> None:
     """Remove every run except ``number``, before the new rows come: they then take the room that this frees."""
     connection.execute(delete(CURRENT))
     keep = select(RUNS.c.number).where(RUNS.c.number == number, RUNS.c.run_id != run_id)
-    for table in (SCORES, DEBTORS, INVOICES):
+    for table in (SCORES, DEBTORS, INVOICES, RESCORED):
         connection.execute(delete(table).where(table.c.run.not_in(keep)))
     connection.execute(delete(RUNS).where(RUNS.c.number.not_in(keep)))
 

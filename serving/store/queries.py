@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from serving.schemas import PublishedRun, RunSummary
 from serving.store.dialects import is_one_of
-from serving.store.tables import CURRENT, RUNS, SCORES
+from serving.store.tables import CURRENT, RESCORED, RUNS, SCORES
 
 
 class Published(NamedTuple):
@@ -106,22 +106,24 @@ def _published(row: Row[tuple[object, ...]]) -> PublishedRun:
     )
 
 
-def published_of(run: PublishedRun) -> Published:
-    """What answers from a run tell of it."""
-    return _publication(run.run_id, run.as_of, run.published_at)
+def served_publication(connection: Connection) -> Published | None:
+    """What answers from the run that is served tell of it; None while none is."""
+    row = connection.execute(select(*_RUN).select_from(_SERVED)).first()
+    return _publication(*row) if row else None
 
 
-@lru_cache(maxsize=8)
-def _publication(run_id: str, as_of: datetime | str, published_at: datetime | str) -> Published:
-    """From the run's columns, as instants or as they are stored. Look-ups ask for the same one again and again."""
-    spoken_for, at = (datetime.fromisoformat(t) if isinstance(t, str) else t for t in (as_of, published_at))
-    return Published(spoken_for, sha256(f"{run_id} {at.timestamp()}".encode()).hexdigest()[:16])
+@lru_cache(maxsize=256)
+def _publication(run_id: str, as_of: str, published_at: str, changed: str | None = None) -> Published:
+    """From the columns as they are stored; ``changed`` is what events did last. Look-ups ask for the same again and again."""
+    tag = sha256(f"{run_id} {published_at} {as_of} {changed}".encode()).hexdigest()[:16]
+    return Published(datetime.fromisoformat(as_of), tag)
 
 
-_RUN = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.published_at)
+_CHANGED = select(RESCORED.c.sequence).where(RESCORED.c.run == RUNS.c.number).scalar_subquery()
+_RUN = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.published_at, _CHANGED)
 _SERVED = CURRENT.join(RUNS, CURRENT.c.run == RUNS.c.number)
 _ONE = (
-    select(SCORES.c.body, *_RUN)
+    select(SCORES.c.body, RUNS.c.run_id, func.coalesce(SCORES.c.rescored_as_of, RUNS.c.as_of), RUNS.c.published_at)
     .select_from(_SERVED.join(SCORES, SCORES.c.run == RUNS.c.number))
     .where(SCORES.c.customer_id == bindparam("customer_id"))
 )
@@ -130,7 +132,7 @@ _ASKED = func.json_each(bindparam("customer_ids")).table_valued("value")
 # its index: from an outer join SQLite cannot turn to reading all scores for each id.
 _MANY = union_all(
     select(*_RUN).select_from(_SERVED),
-    select(_ASKED.c.value, SCORES.c.body, null()).select_from(
+    select(_ASKED.c.value, SCORES.c.body, null(), null()).select_from(
         CURRENT.join(_ASKED, true()).outerjoin(
             SCORES, and_(SCORES.c.run == CURRENT.c.run, SCORES.c.customer_id == _ASKED.c.value)
         )

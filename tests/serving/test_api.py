@@ -287,6 +287,8 @@ def test_the_openapi_description_gives_examples_and_problems(server: str) -> Non
         "/v1/actions",
         "/v1/outcomes",
         "/v1/score",
+        "/v1/events",
+        "/v1/events/status",
         "/healthz",
         "/readyz",
     }

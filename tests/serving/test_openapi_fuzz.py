@@ -24,6 +24,8 @@ OPERATIONS = (
     ("GET", "/v1/alerts/{alert_id}"),
     ("POST", "/v1/alerts/{alert_id}/events"),
     ("GET", "/v1/runs/current"),
+    ("POST", "/v1/events"),
+    ("GET", "/v1/events/status"),
     ("POST", "/v1/actions"),
     ("GET", "/v1/actions"),
     ("POST", "/v1/outcomes"),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from features.prepared import FEW_ROWS
 from training.models.binned import BinnedLogisticChurn
 from training.models.purchase_churn import PurchaseChurn
 from training.models.tree_shap import TreeShap
@@ -168,8 +169,11 @@ def matrix(
 ) -> xgb.DMatrix:
     """Feature columns as XGBoost takes them; it splits ``categories`` by sets of codes, all others at a threshold."""
     types = [CODES if name in categories else AMOUNTS for name in features]
+    chosen = frame[list(features)]
+    # going through a frame column by column costs more than scoring a few rows
+    is_plain = len(chosen) <= FEW_ROWS and all(dtype == np.float64 for dtype in chosen.dtypes)
     return xgb.DMatrix(
-        frame[list(features)],
+        chosen.to_numpy() if is_plain else chosen,
         label=churned,
         weight=weight,
         feature_names=[_xgboost_name(name) for name in features],
