@@ -1,4 +1,4 @@
-"""The list of cases for people: cells of a table, a page in both languages, and a CSV file that no spreadsheet runs."""
+"""The list of cases for people: cells of a table, a page and an Excel workbook in both languages, and a CSV file that no spreadsheet runs."""
 
 import csv
 from datetime import datetime, tzinfo
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pandas as pd
 from sqlalchemy import Connection
 
 from features.project import Project
@@ -13,6 +14,7 @@ from features.text import Language, Text
 from features.writing import atomic_file
 from serving.alerts.kinds import COLOURS, trend_of
 from serving.alerts.moves import STATUSES
+from serving.exports import write_xlsx
 from serving.store.alerts import AlertFilters, AlertPosition, list_cases
 from training.card.blocks import Block, Paragraph, Section, Table, same
 from training.card.html import html
@@ -21,12 +23,14 @@ MOST_ROWS = 200
 _AT_ONCE = 1_000
 
 PAGES: dict[Language, str] = {"en": "alerts.en.html", "zh": "alerts.zh.html"}
+BOOKS: dict[Language, str] = {"en": "alerts.en.xlsx", "zh": "alerts.zh.xlsx"}
 SHORT = (0, 1, 2, 3)
 """Places of the columns that a terminal has room for."""
 
 TITLE = Text("{company}: warnings", "{company}：客户预警")
 SHOWN = Text("The first {shown} of {all:,}.", "共 {all:,} 条，以下为前 {shown} 条。")
 NONE = Text("There is no such warning.", "没有符合条件的预警。")
+CUSTOMER_ID = Text("customer id", "客户编号")
 NOBODY = Text("nobody yet", "未分派")
 COLUMNS = (
     Text("colour", "级别"),
@@ -85,7 +89,7 @@ def cells(case: dict[str, Any], zone: tzinfo) -> tuple[Text, ...]:
 
 
 def write_cases(cases: list[dict[str, Any]], project: Project, out: Path) -> None:
-    """Write the page in both languages and the CSV file, each at once. Raises StorageError."""
+    """Write the page and the workbook in both languages and the CSV file, each at once. Raises StorageError."""
     title = TITLE.format(company=project.project.name)
     body: list[Block] = (
         [Table(COLUMNS, [cells(case, project.timezone) for case in cases[:MOST_ROWS]], len(COLUMNS))]
@@ -98,10 +102,27 @@ def write_cases(cases: list[dict[str, Any]], project: Project, out: Path) -> Non
     for language, file in PAGES.items():
         with atomic_file(out / file) as temporary:
             temporary.write_text(html(title, [], [Section(title, body)], {}, language), encoding="utf-8")
+        write_xlsx(_sheet(cases, project.timezone, language), _titles(), language, out / BOOKS[language])
     with atomic_file(out / "alerts.csv") as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file_:
         writer = csv.writer(file_)
         writer.writerow(FIELDS)
         writer.writerows([plain(_flat(case)[field]) for field in FIELDS] for case in cases)
+
+
+def _titles() -> dict[str, Text]:
+    """The columns of the workbook: those of the page, with id and name of the customer apart."""
+    colour, customer, *rest = COLUMNS
+    titles = [colour, CUSTOMER_ID, customer, *rest]
+    return dict(zip((title.en for title in titles), titles, strict=True))
+
+
+def _sheet(cases: list[dict[str, Any]], zone: tzinfo, language: Language) -> pd.DataFrame:
+    rows = [
+        [colour.of(language), case["customer_id"], case["customer_name"], *(cell.of(language) for cell in rest)]
+        for case in cases
+        for colour, _, *rest in [cells(case, zone)]
+    ]
+    return pd.DataFrame(rows, columns=list(_titles()))
 
 
 def _flat(case: dict[str, Any]) -> dict[str, Any]:

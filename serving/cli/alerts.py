@@ -69,8 +69,8 @@ OutOption = Annotated[
         "--out",
         help=here(
             Text(
-                "Folder that gets alerts.en.html, alerts.zh.html and alerts.csv.",
-                "写入 alerts.en.html、alerts.zh.html 与 alerts.csv 的文件夹。",
+                "Folder that gets alerts.en.html, alerts.zh.html, alerts.csv, alerts.en.xlsx and alerts.zh.xlsx.",
+                "写入 alerts.en.html、alerts.zh.html、alerts.csv、alerts.en.xlsx 与 alerts.zh.xlsx 的文件夹。",
             )
         ),
     ),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait f
 
 MOST_SHOWN = 10
 PAGES: dict[Language, str] = {"en": "plan.en.html", "zh": "plan.zh.html"}
-LISTS: dict[Language, str] = {"en": "contacts.en.csv", "zh": "contacts.zh.csv"}
+LISTS: dict[Language, str] = {"en": "contacts.en", "zh": "contacts.zh"}
+"""Names without ending: each list is a CSV file and an Excel workbook."""
 
 HELP = Text(
     "Make the plan of the coming period from the last scores: whom to contact, with which action, by which team, in the"
@@ -41,8 +42,8 @@ OutOption = Annotated[
         "--out",
         help=here(
             Text(
-                "Folder that gets plan.parquet, portfolios.parquet, the pages plan.en.html and plan.zh.html, and the contact lists contacts.en.csv and contacts.zh.csv.",
-                "写入 plan.parquet、portfolios.parquet、页面 plan.en.html 与 plan.zh.html 以及联系名单 contacts.en.csv、contacts.zh.csv 的文件夹。",
+                "Folder that gets plan.parquet, portfolios.parquet, the pages plan.en.html and plan.zh.html, and the contact lists contacts.en and contacts.zh, each as .csv and .xlsx.",
+                "写入 plan.parquet、portfolios.parquet、页面 plan.en.html 与 plan.zh.html 以及联系名单 contacts.en、contacts.zh（各有 .csv 与 .xlsx）的文件夹。",
             )
         ),
     ),
@@ -92,7 +93,7 @@ COMMANDS = (("plan", plan, HELP),)
 def _write(made: "Planned", project: Project, out: Path) -> None:
     """Pages in both languages, and the contacts as a list that spreadsheets open."""
     from serving.contact_list import contact_list, titles
-    from serving.exports import write_csv
+    from serving.exports import write_csv, write_xlsx
     from serving.plan_page import plan_page
     from training.evaluation.plan_plots import plan_pictures
 
@@ -101,7 +102,9 @@ def _write(made: "Planned", project: Project, out: Path) -> None:
     for language, file in PAGES.items():
         with atomic_file(out / file) as temporary:
             temporary.write_text(plan_page(made, project, language, pictures), encoding="utf-8")
-        write_csv(contact_list(made, language), titles(made.summary.currency), language, out / LISTS[language])
+        rows, heads, name = contact_list(made, language), titles(made.summary.currency), LISTS[language]
+        write_csv(rows, heads, language, out / f"{name}.csv")
+        write_xlsx(rows, heads, language, out / f"{name}.xlsx")
 
 
 def _print(made: "Planned", project: Project) -> None:

@@ -47,6 +47,9 @@ from features.simulation.plan import Plan, planned
 from features.simulation.project import FACTS, write_project
 from features.simulation.write import END, months_before
 from features.sources import Facts, open_facts
+from features.text import Text
+from serving.decisions.allocation.allocate import allocate
+from serving.decisions.allocation.problem import Limit, problem_of
 from serving.decisions.eligibility import eligible
 from serving.decisions.playbook import BUILT_IN, read_playbook
 from tests.benchmarks.plan_observer import observed
@@ -64,6 +67,7 @@ Choose = Callable[[float], Ints]
 
 SEEDS, CUSTOMERS, MONTHS = 10, 10_000, 48
 BUDGETS = (0.1, 0.3, 1.0)
+BUDGET, EUR = Text("Budget", "预算"), Text("EUR", "EUR")
 NAMES = tuple(action.name for action in ACTIONS)
 COST = np.array([action.cost for action in ACTIONS])
 VOUCHER_SHARE = np.array([0.1 if name == "small_voucher" else 0.0 for name in NAMES])
@@ -107,22 +111,9 @@ class Case:
 
 
 def allocated(profit: Floats, budget: float) -> Ints:
-    """The most profit for the money: each customer's action that is best at a price of money (Lagrange), by bisection."""
-    row = np.arange(len(profit))
-
-    def at(price: float) -> tuple[Ints, float]:
-        score = profit - price * COST
-        best = score.argmax(axis=1)
-        chosen = np.where(score[row, best] > 0, best, -1)
-        return chosen, float(COST[chosen[chosen >= 0]].sum())
-
-    chosen, spent = at(0.0)
-    low, high = 0.0, 1e5
-    for _ in range(60 if spent > budget else 0):
-        middle = (low + high) / 2
-        chosen, spent = at(middle)
-        low, high = (middle, high) if spent > budget else (low, middle)
-    return at(high)[0] if spent > budget else chosen
+    """Each customer's action by the allocation that makes the service's plans; -1 for none."""
+    problem = problem_of(profit, [Limit(BUDGET, EUR, COST, at_most=budget)] if np.isfinite(budget) else [], "EUR")
+    return allocate(problem).choice.astype(np.int64)
 
 
 def by_rank(score: Floats, action: Ints, budget: float) -> Ints:

@@ -1,7 +1,10 @@
 """What is exported is read back as it was, and nothing in it starts a formula."""
 
 import csv
+from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.errors import StorageError
 from features.text import Text
-from serving.exports import harmless, starts_formula, write_csv
+from serving.exports import MOST_SIGNS, harmless, starts_formula, write_csv, write_xlsx
 
 TITLES = {
     "customer_id": Text("Customer", "客户编号"),
@@ -22,6 +25,56 @@ TITLES = {
 def read(file: Path) -> list[list[str]]:
     with file.open(encoding="utf-8-sig", newline="") as opened:
         return list(csv.reader(opened, strict=True))
+
+
+def sheet(file: Path) -> list[list[tuple[str | None, str | None]]]:
+    """Rows of a workbook's cells: kind ("inlineStr" is text, "b" a flag, None a number) and what is written."""
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with ZipFile(file) as parts:
+        root = ElementTree.fromstring(parts.read("xl/worksheets/sheet1.xml"))
+    assert root.find(f".//{main}f") is None  # no formula anywhere
+    return [
+        [(cell.get("t"), "".join(cell.itertext())) for cell in row.iter(f"{main}c")] for row in root.iter(f"{main}row")
+    ]
+
+
+def test_a_workbook_holds_texts_as_texts_and_numbers_as_numbers_under_titles_in_the_readers_language(
+    tmp_path: Path,
+) -> None:
+    table = pd.DataFrame(
+        {
+            "customer_id": ["00017", "-17", "3"],
+            "name": ["=1+1", "{=SUM(A1)}", None],
+            "balance": [-12.5, float("nan"), float("inf")],
+        }
+    )
+
+    write_xlsx(table, TITLES, "zh", tmp_path / "list.xlsx")
+
+    assert sheet(tmp_path / "list.xlsx") == [
+        [("inlineStr", "客户编号"), ("inlineStr", "名称"), ("inlineStr", "余额")],
+        [("inlineStr", "00017"), ("inlineStr", "=1+1"), (None, "-12.5")],
+        [("inlineStr", "-17"), ("inlineStr", "{=SUM(A1)}")],
+        [("inlineStr", "3")],
+    ]
+    assert [file.name for file in tmp_path.iterdir()] == ["list.xlsx"]
+
+
+def test_flags_days_and_texts_longer_than_excel_holds_in_a_workbook(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "customer_id": [datetime(2026, 1, 2, tzinfo=UTC)],
+            "name": ["https://example.org/" + "x" * MOST_SIGNS],
+            "balance": [True],
+        }
+    )
+
+    write_xlsx(table, TITLES, "en", tmp_path / "list.xlsx")
+
+    day, name, flag = sheet(tmp_path / "list.xlsx")[1]
+    assert day == (None, "46024")  # days from 1900, as Excel counts
+    assert name == ("inlineStr", ("https://example.org/" + "x" * MOST_SIGNS)[:MOST_SIGNS])
+    assert flag == ("b", "1")
 
 
 def test_a_table_is_written_for_excel_with_titles_in_the_readers_language(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pyarrow.parquet as pq
@@ -115,6 +116,10 @@ def test_a_plan_is_made_of_the_scores_served_and_the_same_when_it_is_made_again(
     lines = (tmp_path / "plan" / "contacts.zh.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0].startswith("序号,客户经理,客户编号")
     assert len(lines) == len(items) + 1
+    with ZipFile(tmp_path / "plan" / "contacts.zh.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == len(lines)
+    assert "<t>客户编号</t>" in sheet
     first = httpx.get(f"{server}/v1/plan", params={"limit": 200}).json()
     assert first["contacts"] == items[:200]
     assert [row["place"] for row in items] == list(range(1, len(items) + 1))

@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -134,6 +135,11 @@ def test_the_page_and_the_csv_hold_every_case_and_no_formula(tmp_path: Path) -> 
     english, chinese = ((tmp_path / "out" / f"alerts.{language}.html").read_text() for language in ("en", "zh"))
     assert "Own rhythm broken" in english
     assert "购买节奏中断" in chinese
+    with ZipFile(tmp_path / "out" / "alerts.zh.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == len(found) + 1
+    assert "<f>" not in sheet
+    assert all(f"<t>{text}</t>" in sheet for text in ("客户编号", "=HYPERLINK()", "购买节奏中断"))
     write_cases([], project, tmp_path / "none")
     assert "There is no such warning." in (tmp_path / "none" / "alerts.en.html").read_text()
 
