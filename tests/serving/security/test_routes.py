@@ -96,7 +96,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     ):
         keys = {scope: key(store, scope) for scope in SCOPES}
         keys |= {f"all but {left}": key(store, *(s for s in SCOPES if s not in (left, "admin"))) for left in SCOPES}
-        keys["Anna"] = key(store, "read", "write", account_manager=ANNA)
+        keys["Anna"] = key(store, "read", "write", "score", account_manager=ANNA)
         keys["expired"] = expired_key(store)
         yield Guarded(client, keys, alert_ids(store))
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from serving.store.tables import NAME
+from serving.store.tables import NAME, NUMBER
 
 revision, down_revision = "0003", "0002"
 
@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.add_column("scores", sa.Column("rescored_as_of", NAME))
     op.create_table(
         "rescored",
-        sa.Column("run", sa.Integer, sa.ForeignKey("runs.number"), primary_key=True),
+        sa.Column("run", NUMBER, sa.ForeignKey("runs.number"), primary_key=True),
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("as_of", NAME, nullable=False),
     )
