@@ -8,7 +8,7 @@ differ between customers, and whether a belief can be right at all, is told by t
 marginal likelihood is highest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -67,24 +67,19 @@ class Treated:
     hazard: Floats
 
 
-def fit_log_factors(logs: Sequence[tuple[Treated, float, float]]) -> list[LogFactor]:
-    """The posterior (Laplace) of each action from its treated rows and the mean and spread of its belief.
+def fit_log_factor(log: Treated, mean: float, spread: float) -> LogFactor:
+    """The posterior (Laplace) of an action from its treated rows, and the mean and spread of its belief.
 
-    How far weights may differ between customers is one number for all actions: a single log is too short to tell. Whether a
-    belief is to be doubted, each action's own log tells.
+    How far weights may differ from zero, and whether the belief is to be doubted (taken for that much wider than it says), the
+    action's own log tells: the posterior whose evidence is highest.
     """
-    found = [[_doubted(log, mean, spread, slopes) for log, mean, spread in logs] for slopes in SPREADS]
-    best = max(found, key=lambda of_all: sum(evidence for _, evidence in of_all), default=[])
-    return [factor for factor, _ in best]
-
-
-def _doubted(log: Treated, mean: float, spread: float, slopes: float) -> tuple[LogFactor, float]:
-    """The posterior under the belief, or under one that much wider if the log speaks against it."""
-    found = []
-    for wider, chance in DOUBTS.items():
-        factor, evidence = _posterior(log.values, log.left, log.hazard, mean, spread * wider, slopes)
-        found.append((factor, evidence + float(np.log(chance))))
-    return max(found, key=lambda pair: pair[1])
+    found = [
+        (factor, evidence + float(np.log(chance)))
+        for slopes in SPREADS
+        for wider, chance in DOUBTS.items()
+        for factor, evidence in [_posterior(log.values, log.left, log.hazard, mean, spread * wider, slopes)]
+    ]
+    return max(found, key=lambda pair: pair[1])[0]
 
 
 def _posterior(

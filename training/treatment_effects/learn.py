@@ -14,7 +14,7 @@ from features.text import Text
 from training.attribute_cuts import attributes_of
 from training.dataset import active_snapshots, training_features
 from training.treatment_effects.beliefs import DOUBT, NOTHING_BELIEVED, Belief, Beliefs, checked, log_belief
-from training.treatment_effects.hazard import LogFactor, Treated, believed, fit_log_factors
+from training.treatment_effects.hazard import LogFactor, Treated, believed, fit_log_factor
 from training.treatment_effects.learnt import Evidence, LearntEffects, effect_on
 from training.treatment_effects.modifiers import Modifiers
 from training.treatment_effects.risks import Risks, Sight, fit_risks
@@ -120,8 +120,7 @@ def learn_from(rows: Prepared, beliefs: Beliefs) -> LearntEffects:
     checked(beliefs)
     actions = sorted({*beliefs, *rows.action} - {""})
     heard = [action for action in actions if rows.left[rows.of(action, True)].sum() >= LEAST_TREATED_LEFT]
-    fitted = fit_log_factors([_treated(rows, action, beliefs.get(action)) for action in heard])
-    of_log = dict(zip(heard, fitted, strict=True))
+    of_log = {action: fit_log_factor(*_treated(rows, action, beliefs.get(action))) for action in heard}
     factors = {action: of_log.get(action) or _believed(rows, beliefs.get(action)) for action in actions}
     return LearntEffects(
         as_of=rows.as_of.isoformat(),

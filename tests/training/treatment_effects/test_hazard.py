@@ -12,16 +12,15 @@ from training.treatment_effects.hazard import (
     Treated,
     believed,
     expected_reduction,
-    fit_log_factors,
+    fit_log_factor,
     reduction,
 )
 
 BELIEF = np.log(0.9)
 
 
-def fit_log_factor(values: np.ndarray, left: np.ndarray, hazard: np.ndarray, mean: float, spread: float) -> LogFactor:
-    [found] = fit_log_factors([(Treated(values, left, hazard), mean, spread)])
-    return found
+def fitted(values: np.ndarray, left: np.ndarray, hazard: np.ndarray, mean: float, spread: float) -> LogFactor:
+    return fit_log_factor(Treated(values, left, hazard), mean, spread)
 
 
 def _treated(rows: int, weights: list[float], seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -61,7 +60,7 @@ def test_the_expected_reduction_is_the_integral_over_what_is_not_known() -> None
 
 def test_a_long_log_overrules_the_belief_and_tells_customers_apart() -> None:
     weights = [-0.6, 0.5, 0.0]
-    found = fit_log_factor(*_treated(40_000, weights), BELIEF, 0.3)
+    found = fitted(*_treated(40_000, weights), BELIEF, 0.3)
     errors = np.sqrt(np.diag(found.covariance))
     assert (np.abs(found.mean - weights) < 4 * errors).all()
     assert errors.max() < 0.05
@@ -69,20 +68,20 @@ def test_a_long_log_overrules_the_belief_and_tells_customers_apart() -> None:
 
 
 def test_where_customers_do_not_differ_the_evidence_says_so() -> None:
-    found = fit_log_factor(*_treated(40_000, [-0.6, 0.0, 0.0, 0.0]), BELIEF, 0.3)
+    found = fitted(*_treated(40_000, [-0.6, 0.0, 0.0, 0.0]), BELIEF, 0.3)
     assert found.slope_spread <= 0.025
     assert np.abs(found.mean[1:]).max() < 0.03
 
 
 def test_a_short_log_leaves_the_belief_nearly_as_it_is() -> None:
-    found = fit_log_factor(*_treated(10, [-2.0, 1.0]), BELIEF, 0.1)
+    found = fitted(*_treated(10, [-2.0, 1.0]), BELIEF, 0.1)
     assert found.mean[0] == pytest.approx(BELIEF, abs=0.1)
     assert np.sqrt(found.covariance[0, 0]) > 0.09
 
 
 def test_without_rows_nothing_but_the_belief_is_left() -> None:
     nothing = np.zeros(0)
-    found = fit_log_factor(np.zeros((0, 3)), nothing, nothing, BELIEF, 0.2)
+    found = fitted(np.zeros((0, 3)), nothing, nothing, BELIEF, 0.2)
     np.testing.assert_allclose(found.mean, [BELIEF, 0, 0], atol=1e-9)
     assert np.sqrt(found.covariance[0, 0]) == pytest.approx(0.2)
 
@@ -94,7 +93,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     for seed in range(logs):
         truth = rng.normal(BELIEF, 0.3)
         values, left, hazard = _treated(400, [truth], seed)
-        found = fit_log_factor(values, left, hazard, BELIEF, 0.3)
+        found = fitted(values, left, hazard, BELIEF, 0.3)
         held += abs(found.mean[0] - truth) < 1.645 * np.sqrt(found.covariance[0, 0])
     assert abs(held / logs - 0.9) < 3.3 * np.sqrt(0.9 * 0.1 / logs)
 
@@ -106,7 +105,7 @@ def test_a_belief_is_the_same_for_everybody() -> None:
 
 
 def test_what_was_written_reads_the_same() -> None:
-    found = fit_log_factor(*_treated(500, [-0.4, 0.2]), BELIEF, 0.3)
+    found = fitted(*_treated(500, [-0.4, 0.2]), BELIEF, 0.3)
     again = LogFactor.from_json(found.as_json())
     np.testing.assert_array_equal(again.mean, found.mean)
     np.testing.assert_array_equal(again.covariance, found.covariance)
@@ -114,13 +113,15 @@ def test_what_was_written_reads_the_same() -> None:
 
 def test_a_belief_that_the_log_speaks_against_lets_go() -> None:
     """Believed to take nine tenths of the risk away, and sure of it; in truth it takes a tenth."""
-    found = fit_log_factor(*_treated(1_000, [BELIEF], 5), np.log(0.1), 0.3)
-    alone = fit_log_factor(*_treated(1_000, [BELIEF], 5), BELIEF, 0.3)
+    found = fitted(*_treated(1_000, [BELIEF], 5), np.log(0.1), 0.3)
+    alone = fitted(*_treated(1_000, [BELIEF], 5), BELIEF, 0.3)
     assert found.mean[0] == pytest.approx(alone.mean[0], abs=0.1)
 
 
-def test_actions_share_how_far_customers_may_differ() -> None:
-    same, apart = Treated(*_treated(2_000, [-0.6, 0.0, 0.0])), Treated(*_treated(20_000, [-0.6, 0.5, -0.5]))
-    both = fit_log_factors([(same, BELIEF, 0.3), (apart, BELIEF, 0.3)])
-    assert {factor.slope_spread for factor in both} == {0.2}
-    assert fit_log_factors([]) == []
+def test_each_action_says_itself_how_far_customers_differ() -> None:
+    same, apart = (
+        fitted(*_treated(20_000, [-0.6, 0.0, 0.0]), BELIEF, 0.3),
+        fitted(*_treated(20_000, [-0.6, 0.5, -0.5]), BELIEF, 0.3),
+    )
+    assert same.slope_spread <= 0.025
+    assert apart.slope_spread == 0.2
