@@ -66,17 +66,19 @@ def compile_features(
     timezone: ZoneInfo,
     customers: bool = False,
     made: Mapping[str, str] | None = None,
+    levels: bool = False,
 ) -> Plan:
     """The SQL that computes ``features`` for every customer at every cut-off.
 
     Parameters: ``columns`` maps the given contract tables to their mapped columns; ``as_of`` are aware instants in
     order; with ``customers`` only those in the relation ``wanted_customers(customer_id)`` are computed; ``made`` names
-    the tables in which relations stand already, as they are at the last cut-off or a later one.
+    the tables in which relations stand already, as they are at the last cut-off or a later one. With ``levels`` a place
+    among peers is given as the level that is compared, and a last column ``peer_group`` says with whom.
     """
     made = made or {}
     relations = _relations(_with_inputs(features), columns, made)
     # a place among peers needs the peers: then the wanted customers are picked at the end
-    is_limited = customers and not any(f.source == "peers" for f in features)
+    is_limited = customers and (levels or not any(f.source == "peers" for f in features))
     tables = {t: f"{t}_of_wanted" if is_limited else t for r in relations for t in (r.table, *r.optional)}
     several = len(as_of) > 1
     steps = [Step(f"{t}_of_wanted", _of_wanted_customers(t), False) for t in tables if is_limited]
@@ -90,9 +92,26 @@ def compile_features(
         steps.append(Step(relation.name, once.fill(sql), is_kept))
     picked = f" WHERE customer_id IN (SELECT customer_id FROM {WANTED})" if customers else ""
     selects = (
-        _select(features, relations, _Filling(tables, as_of, number, timezone), picked) for number in range(len(as_of))
+        _select(features, relations, _Filling(tables, as_of, number, timezone), picked, levels)
+        for number in range(len(as_of))
     )
     return Plan(tuple(steps), tuple(selects))
+
+
+def compile_statement(features: Sequence[Feature], columns: Mapping[str, Set[str]], timezone: ZoneInfo) -> str:
+    """The same as one SELECT for everybody in the tables, with ``levels``, at one cut-off that stands in it as parameters:
+    prepared once, it serves any cut-off. `parameters_at` gives their values.
+    """
+    relations = _relations(_with_inputs(features), columns, {})
+    filling = _Parameters({t: t for r in relations for t in (r.table, *r.optional)}, [_LONG_AGO], 0, timezone)
+    once = [f"{r.name} AS ({filling.fill(r.sql)})" for r in relations if r.kind == "once"]
+    return f"WITH {', '.join([*once, _select(features, relations, filling, '', True).removeprefix('WITH ')])}"
+
+
+def parameters_at(as_of: datetime, timezone: ZoneInfo) -> dict[str, str]:
+    """SQL: the values of a `compile_statement`'s parameters at a cut-off, by name."""
+    filling = _Filling({}, [as_of], 0, timezone)
+    return {name: filling.fill("{" + name + "}") for name in _PARAMETERS}
 
 
 def _with_inputs(features: Sequence[Feature]) -> list[Feature]:
@@ -133,7 +152,9 @@ def bare_relation(relation: Relation) -> str:
 # --- one cut-off
 
 
-def _select(features: Sequence[Feature], relations: Sequence[Relation], filling: "_Filling", picked: str) -> str:
+def _select(
+    features: Sequence[Feature], relations: Sequence[Relation], filling: "_Filling", picked: str, levels: bool
+) -> str:
     computed = [f for f in _with_inputs(features) if f.source in RELATIONS]
     at_cutoff = [r for r in relations if r.kind != "once"]
     has_groups = any(r.name == "profiles" for r in at_cutoff)
@@ -145,10 +166,12 @@ def _select(features: Sequence[Feature], relations: Sequence[Relation], filling:
     group = PEER_GROUP if has_groups else f"'' AS {PEER_GROUP}"
     level = ", ".join(["customer_id", group, *(_filled(f) for f in computed)])
     parts.append(f"level AS (SELECT {level} FROM {joined})")
-    placed = [f for f in features if f.source == "peers"]
+    placed = [] if levels else [f for f in features if f.source == "peers"]
     if placed:
         parts += _places(placed)
-    columns = ", ".join(["level.customer_id", f"{filling.as_of} AS as_of", *map(_outer, features)])
+    outer = [f"CAST({f.sql} AS DOUBLE) AS {f.name}" if levels and f.source == "peers" else _outer(f) for f in features]
+    outer += [f"coalesce({PEER_GROUP}, '') AS {PEER_GROUP}"] if levels else []
+    columns = ", ".join(["level.customer_id", f"{filling.as_of} AS as_of", *outer])
     joined = " JOIN places ON places.customer_id = level.customer_id" if placed else ""
     parts.append(f"snapshot AS (SELECT {columns} FROM level{joined})")
     return f"WITH {', '.join(parts)} SELECT * FROM snapshot{picked}"
@@ -169,15 +192,28 @@ def _places(features: Sequence[Feature]) -> list[str]:
     ]
 
 
+def shares_of(features: Sequence[Feature], levels: str) -> str:
+    """SQL: feature, peer_group, level, share and upto of places among peers, from a relation of all peers' levels."""
+    parts = [_shares(f.name) for f in features]
+    each = (
+        f"SELECT '{f.name}' AS feature, {PEER_GROUP}, {f.name} AS level, share, upto FROM {f.name}_shares"
+        for f in features
+    )
+    return f"WITH compared AS (SELECT * FROM {levels}), {', '.join(parts)} {' UNION ALL '.join(each)}"
+
+
 def _shares(name: str) -> str:
-    """For each group and value of a level the share of the group that lies below."""
+    """For each group and value of a level the share of the group that lies below, and that which lies at or below."""
     counted = (
         f"SELECT {PEER_GROUP}, {name}, CAST(count(*) AS DOUBLE) AS equals FROM compared"
         f" WHERE {name} IS NOT NULL GROUP BY {PEER_GROUP}, {name}"
     )
-    share = f"(sum(equals) OVER up_to - equals / 2E0) / sum(equals) OVER (PARTITION BY {PEER_GROUP})"
+    everybody = f"sum(equals) OVER (PARTITION BY {PEER_GROUP})"
+    share = (
+        f"(sum(equals) OVER up_to - equals / 2E0) / {everybody} AS share, sum(equals) OVER up_to / {everybody} AS upto"
+    )
     up_to = f"WINDOW up_to AS (PARTITION BY {PEER_GROUP} ORDER BY {name})"
-    return f"{name}_shares AS (SELECT {PEER_GROUP}, {name}, {share} AS share FROM ({counted}) AS counted {up_to})"
+    return f"{name}_shares AS (SELECT {PEER_GROUP}, {name}, {share} FROM ({counted}) AS counted {up_to})"
 
 
 def _of_relation(relation: Relation, features: Sequence[Feature], has_groups: bool) -> str:
@@ -233,6 +269,18 @@ class _Filling:
             " + ".join(passed[n : n + 30]) for n in range(0, len(passed), 30)
         )  # a sum of all is too deep to parse
         return "(" + " + ".join([*(f"({group})" for group in groups), "0"]) + ")"
+
+
+_PARAMETERS = {"as_of": "TIMESTAMP", "as_of_day": "DATE", "day": "INTEGER", "day_of_year": "INTEGER"}
+
+
+class _Parameters(_Filling):
+    """Parameters of a prepared statement in the place of one cut-off's values."""
+
+    def __init__(self, tables: Mapping[str, str], as_of: Sequence[datetime], number: int, timezone: ZoneInfo) -> None:
+        super().__init__(tables, as_of, number, timezone)
+        self._values |= {name: f"CAST(${name} AS {type_})" for name, type_ in _PARAMETERS.items()}
+        self.as_of = self._values["end"] = self._values["as_of"]
 
 
 _BRACES = re.compile(r"\{(\w+)(?:\[(\w+)\])?\}")

@@ -15,6 +15,7 @@ from features.errors import ProjectError, nearest
 from features.operation_settings import OperationSettings
 from features.project_faults import FindingError, said_by_tables, sentence, table_faults
 from features.score_settings import CostSettings, Judgement, Strict, SupplierScoreSettings, ValueScoreSettings
+from features.serve_settings import OidcSettings, ServeSection
 from features.text import LANGUAGES, Text
 
 PROJECT_FILE = "retinue.toml"
@@ -261,6 +262,14 @@ def _rising(numbers: tuple[float, ...]) -> bool:
     return all(low < high for low, high in pairwise(numbers))
 
 
+class EventSettings(Strict):
+    """That events are taken in real time. ``in_files``: the company's own files will hold them, too, so that of the log
+    only what was received since the last run's ``as_of`` counts; otherwise the log is a source of facts for ever.
+    """
+
+    in_files: bool = Field(strict=True)
+
+
 class PlaybookSettings(Strict):
     """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
 
@@ -310,6 +319,8 @@ class Project(Strict):
     playbook: PlaybookSettings | None = None
     store: StoreSettings = StoreSettings()
     operation: OperationSettings = OperationSettings()
+    serve: ServeSection = ServeSection()
+    events: EventSettings | None = None
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -375,6 +386,9 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("credit",): CreditSettings,
     ("playbook",): PlaybookSettings,
     ("operation",): OperationSettings,
+    ("serve",): ServeSection,
+    ("serve", "oidc"): OidcSettings,
+    ("events",): EventSettings,
 }
 
 

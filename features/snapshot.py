@@ -65,7 +65,7 @@ def snapshot_batches(
     if not instants:
         raise AsOfError(Text("No cut-off was given; name at least one.", "没有给出截止时间；请至少给出一个。"))
     chosen = _chosen(facts, features)
-    _empty_tables(facts)
+    stand_in_tables(facts)
     if customers is not None:
         facts.connection.register(WANTED, pa.table({"customer_id": pa.array(customers, pa.string())}))
     plan = compile_features(chosen, facts.columns, instants, facts.project.timezone, customers is not None, made)
@@ -97,7 +97,7 @@ def _aware(as_of: datetime) -> datetime:
     return as_of.astimezone(UTC)
 
 
-def _empty_tables(facts: Facts) -> None:
+def stand_in_tables(facts: Facts) -> None:
     """Stand an empty table in for an optional one that the project does not give (payments to invoices)."""
     if "payments" not in facts.columns:
         columns = ", ".join(f"NULL::{_SQL_TYPES[c.type]} AS {c.name}" for c in (*TABLES["payments"].columns,))

@@ -15,6 +15,7 @@ import duckdb
 
 from features.contracts import TABLES, Table
 from features.errors import FactsError, nearest
+from features.event_facts import add_events
 from features.mapping import Mapping, days, map_table, shown_value, view_columns
 from features.project import Project, SqlColumn, TableSource
 from features.raw_tables import RawTable, open_raw
@@ -32,12 +33,14 @@ class Facts:
 
     ``columns[table]`` are the contract columns that the project maps; the view of that name has all of them, the others
     NULL. ``readings[table]`` tells how the table was read, its further attributes, and what was set aside.
+    ``events_until`` is the sequence of the last logged event whose row is in the views.
     """
 
     connection: duckdb.DuckDBPyConnection
     project: Project
     columns: dict[str, frozenset[str]]
     readings: dict[str, Reading] = field(default_factory=dict)
+    events_until: int = 0
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def open_facts(project: Project) -> Iterator[Facts]:
         for name, source in project.tables.items():
             readings[name] = _read_table(connection, project, TABLES[name].mapped(source.columns), source, Path(folder))
         columns = {name: frozenset(reading.mapped) for name, reading in readings.items()}
-        yield Facts(connection, project, columns, readings)
+        yield Facts(connection, project, columns, readings, add_events(connection, project))
 
 
 def rejected(facts: Facts, table: str, limit: int | None = None) -> list[Rejection]:

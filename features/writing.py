@@ -63,6 +63,17 @@ def atomic_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def nameless_folder(target: Path) -> Path:
+    """A new folder beside ``target``, to be renamed to it; those that killed processes have left are removed.
+
+    Raises StorageError.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
+        return Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+
+
 def _prefix(target: Path) -> str:
     """How the temporary names of this process begin; they carry its number, so that others can tell if it still runs."""
     return f".{target.name}.{os.getpid()}."

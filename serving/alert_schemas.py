@@ -92,7 +92,7 @@ class AlertEvent(Answer):
 
     event_id: str = Field(description="The event / 事件编号")
     at: datetime = Field(description="When, UTC; of a run: the instant it speaks for / 时间（UTC）")
-    by: str = Field(description="Who; retinue: a run of scores / 操作人；retinue 表示评分批次")
+    by: str | None = Field(description="Who; retinue: a run of scores / 操作人；retinue 表示评分批次")
     what: str = Field(description="What happened / 事件")
     what_name: BilingualText = Field(description="The same in words / 事件说明")
     status: AlertStatus = Field(description="The state after it / 之后的状态")

@@ -1,7 +1,7 @@
 """The application: the API, the pages and the static files over one store."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib.resources import files
 
 import structlog
@@ -9,15 +9,23 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from features.errors import RetinueError
 from serving import problems
 from serving.operation.logs import open_log
 from serving.operation.middleware import Watch
+from serving.realtime.events import RealTime
 from serving.routes import LOOK_UP, ROUTERS
-from serving.routes.middleware import Guard
+from serving.routes.middleware import Guard, TimeLimit
 from serving.routes.shortcut import Shortcut
 from serving.routes.state import ServeSettings, Service
+from serving.scoring.answering import Answering
+from serving.scoring.service import Scoring
+from serving.security.access import ScopedRoute
+from serving.security.description import describe_keys
+from serving.security.gate import Gate
+from serving.security.personal import WithoutPersonalData
 from serving.store import Held, open_store
 
 _DESCRIPTION = """Which customers are about to leave, what kind of customer each is, and what to do about it today.
@@ -37,24 +45,40 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
     Raises StorageError: the store cannot be opened. TelemetryError: traces are wanted, and cannot be sent.
     """
     store = open_store(settings.store_place)
-    service = Service(settings, store, Held(store))
+    scoring = Scoring(settings.project, settings.clock) if settings.project else None
+    real_time = RealTime(settings.events, store, settings.clock) if settings.events else None
+    service = Service(settings, store, Held(store), scoring, real_time)
     app = FastAPI(
         title="Retinue",
         version="1",
         description=_DESCRIPTION,
-        lifespan=_closing,
+        lifespan=_running,
         docs_url=None,  # the usual pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.service = service
     for router in ROUTERS:
+        if not all(isinstance(route, ScopedRoute) for route in router.routes):
+            raise RuntimeError("a route that is no ScopedRoute would be answered without a key")
         app.include_router(router)
+    describe_keys(app)
     app.mount("/static", StaticFiles(directory=str(files("serving.pages") / "static")), name="static")
+    access, operation = settings.access, settings.operation
     # the last one added is the first to see a request: whatever may refuse a look-up is added after the short way to it
     app.add_middleware(Shortcut, look_up=LOOK_UP, others=[route for router in ROUTERS for route in router.routes])
-    app.add_middleware(Guard, hosts=settings.hosts)
-    operation = settings.operation
+    if not access.personal_data:
+        app.add_middleware(WithoutPersonalData)
+    app.add_middleware(Gate, service=service)
+    app.add_middleware(TimeLimit, seconds=access.request_seconds)
+    if access.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=access.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type"],
+        )
+    app.add_middleware(Guard, hosts=settings.hosts + access.hosts)
     if operation.telemetry:
         from serving.operation.telemetry import Traced, start_tracing  # what sends traces takes long to import
 
@@ -75,10 +99,18 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
 
 
 @asynccontextmanager
-async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    if app.state.service.settings.operation.telemetry:
-        app.state.tracing.shutdown()
+async def _running(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    service.held.close()
-    service.store.close()
+    with ExitStack() as at_end:
+        at_end.callback(service.close)
+        if service.settings.operation.telemetry:
+            at_end.callback(app.state.tracing.shutdown)
+        if service.real_time is not None:
+            at_end.callback(service.real_time.stop)
+            service.real_time.start()
+        if service.scoring is not None:
+            at_end.callback(service.scoring.stop)
+            service.scoring.start()
+            app.state.answering = Answering(service.scoring, service.store, service.settings.clock)
+            at_end.callback(app.state.answering.close)
+        yield

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.errors import ProjectError
+from features.fact_index import forget_indexes, keep_index, write_fact_index
 from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
@@ -27,9 +28,10 @@ from serving.decisions.expected_profit import Beliefs
 from serving.decisions.learnt import learnt_beliefs, with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
+from serving.realtime.notes import notes_for
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
-from serving.store import Debts, Run, open_project_store, publish
+from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
 from training.abstention import abstain
 from training.beside import (
     ServingCredit,
@@ -147,6 +149,7 @@ def score(
         stands = _standing(facts, frame, as_of, lifetime, clusters)
         progress(Text("receivables", "应收账款"), 0.45)
         found = owed(facts, as_of, late.model if late else None) if tells_settlement(facts) else None
+        index = write_fact_index(facts, as_of) if project.events else None
         set_aside = keep_set_aside(facts)
     progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
     named = pd.concat([frame.merge(names, how="left", on="customer_id"), stands.reset_index(drop=True)], axis=1)
@@ -168,8 +171,13 @@ def score(
         run = Run(run_id_of(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         features, notes = (frame.assign(**learnt.columns()), learnt.notes()) if learnt else (frame, None)
         kept = keep_snapshot(project, run.run_id, features, scores, level.shift, notes)
+        if index is not None:
+            keep_index(index, run.run_id, notes_for(champion, level.shift, segments, frame, named))
         with closing(open_project_store(project)) as store:
             published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
+            if index is not None:
+                with reading(store) as connection:
+                    forget_indexes(project.workspace, kept_run_ids(connection))
     versions = Versions(
         segments.version if segments else NO_SEGMENTS,
         lifetime.version if lifetime else None,
@@ -272,7 +280,7 @@ def score_frame(
     currency = project.project.currency
     scored = scored.assign(**_times(frame, active, probability, model))
     reasons = _reasons(frame, active, champion, project)
-    abstained = _abstentions(frame, can_be_lost, model).mask(withheld.notna(), withheld.map(_both, na_action="ignore"))
+    abstained = abstentions(frame, can_be_lost, model).mask(withheld.notna(), withheld.map(_both, na_action="ignore"))
     scored = scored.assign(
         **{name: advice[name] for name in advice.columns},
         why=_why(scored.assign(**advice), playbook, reasons, abstained, currency),
@@ -340,7 +348,7 @@ def _why(scored: pd.DataFrame, playbook: Playbook, reasons: pa.Array, abstained:
     return texts.where(pairs["en"].notna(), abstained)
 
 
-def _abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], model: StoredModel) -> pd.Series:
+def abstentions(frame: pd.DataFrame, active: NDArray[np.bool_], model: StoredModel) -> pd.Series:
     """Why there is no churn probability, for those without one."""
     texts = pd.Series(None, frame.index, dtype="object")
     kind = model.facts.churn_kind

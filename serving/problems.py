@@ -47,7 +47,14 @@ STORE_UNAVAILABLE = Kind("store-unavailable", 503, Text("The store cannot be rea
 BAD_REQUEST = Kind("bad-request", 400, Text("The request cannot be read", "无法读取请求"))
 OVERLOADED = Kind("overloaded", 503, Text("Too many requests at once", "并发请求过多"))
 CONFLICT = Kind("conflict", 409, Text("The id stands for another content", "编号已用于其他内容"))
+NO_EVENTS = Kind("no-events", 404, Text("No events are taken", "不接收事件"))
+TOO_MANY_EVENTS = Kind("too-many-events", 503, Text("Too many events wait", "等待处理的事件过多"))
 TOO_LARGE = Kind("too-large", 413, Text("The request is too large", "请求过大"))
+NO_KEY = Kind("no-access-key", 401, Text("An access key is needed", "需要访问密钥"))
+NOT_ALLOWED = Kind("not-allowed", 403, Text("The key may not do that", "密钥无此权限"))
+TOO_MANY = Kind("too-many-requests", 429, Text("Too many requests", "请求过于频繁"))
+TOO_SLOW = Kind("too-slow", 503, Text("The answer took too long", "响应超时"))
+SIGN_ON_UNAVAILABLE = Kind("sign-on-unavailable", 503, Text("The sign-on cannot be asked", "单点登录暂不可用"))
 INTERNAL = Kind("internal-error", 500, Text("Something went wrong inside Retinue", "Retinue 内部出错"))
 
 _BY_STATUS = {
@@ -63,9 +70,18 @@ _BY_ERROR: tuple[tuple[type[RetinueError], Kind], ...] = (
 class ApiError(RetinueError):
     """A request that cannot be answered; ``kind`` decides the status, ``findings`` name the faulty parts (where, what)."""
 
-    def __init__(self, kind: Kind, text: Text, *, findings: Sequence[tuple[str, Text]] = (), **values: Any) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        text: Text,
+        *,
+        findings: Sequence[tuple[str, Text]] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> None:
         self.kind = kind
         self.findings = findings
+        self.headers = headers
         super().__init__(text, **values)
 
 
@@ -90,7 +106,7 @@ def problem(
     """The problem in the reader's language: a document, or a page where a browser asked for a page."""
     language = language_of(request)
     shown = {"Content-Language": language, "Vary": "Accept, Accept-Language", **(headers or {})}
-    if _wants_page(request):
+    if wants_page(request):
         page = render("problem.html", language, title=kind.title.of(language), detail=detail.of(language))
         return HTMLResponse(page, status_code=kind.status, headers=shown)
     document: dict[str, Any] = {
@@ -109,7 +125,8 @@ def problem(
     )
 
 
-def _wants_page(request: Request) -> bool:
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks for a page, and not a program for JSON."""
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
 
 
@@ -117,7 +134,7 @@ async def on_retinue_error(request: Request, error: Exception) -> Response:
     """Answer an error that was raised with a text for people."""
     assert isinstance(error, RetinueError)
     if isinstance(error, ApiError):
-        return problem(request, error.kind, error.text, error.findings)
+        return problem(request, error.kind, error.text, error.findings, error.headers)
     kind = next(kind for type_, kind in _BY_ERROR if isinstance(error, type_))
     headers = {"Retry-After": _RETRY_SECONDS} if kind is STORE_UNAVAILABLE else None
     return problem(request, kind, error.text, headers=headers)

@@ -1,14 +1,16 @@
-"""Starting the server: the API and the pages on an address of this machine alone."""
+"""Starting the server: the API and the pages, on this machine alone unless there are access keys."""
 
-import ipaddress
 import os
 import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
+from ipaddress import ip_address
 from types import FrameType
+from urllib.parse import urlsplit
 
 import typer
 import uvicorn
@@ -22,7 +24,9 @@ from serving.app import create_app
 from serving.operation.logs import open_log, take_server_log
 from serving.operation.metrics import WORKERS_FOLDER
 from serving.routes.state import ServeSettings
+from serving.security.tokens import check_keys
 from serving.store import current_run, open_store, reading, store_place
+from serving.store.keys import all_keys
 
 
 class ServeError(RetinueError):
@@ -30,12 +34,22 @@ class ServeError(RetinueError):
 
 
 def settings_of(project: Project) -> ServeSettings:
-    """What the server needs to know, from the project file."""
+    """What the server needs to know, from the project file. Raises SignOnError: the file of the sign-on's keys is no good."""
+    access, oidc = project.serve, project.serve.oidc
+    if oidc is not None:
+        if not urlsplit(oidc.keys).scheme:
+            oidc = oidc.model_copy(update={"keys": str(project.root / oidc.keys)})
+        check_keys(oidc)
+        access = access.model_copy(update={"oidc": oidc})
     return ServeSettings(
         store_place(project),
         company=project.project.name,
         timezone=project.timezone,
         operation=project.operation,
+        project=project,
+        access=access,
+        workspace=project.workspace,
+        events=project if project.events else None,
     )
 
 
@@ -43,9 +57,10 @@ def serve_project(project: Project, host: str, port: int, language: Language, wo
     """Serve a project's scores on ``host``:``port``, by so many processes, until interrupted or terminated.
 
     Being told to end (SIGTERM), the server takes no more connections and answers what it has begun, within DRAIN_SECONDS.
-    Raises ServeError: the host is not this machine alone, or the port is taken. StorageError: the store cannot be used.
+    Raises ServeError: other machines could ask and there is no access key, or the port is taken. StorageError: the store
+    cannot be used. SignOnError: the company's own sign-on is set up wrongly.
     """
-    settings = settings_of(project)
+    settings = reachable(settings_of(project), host)
     listener = listen(host, port)
     with listener:
         typer.echo(_greeting(settings, host, listener.getsockname()[1]).of(language))
@@ -84,6 +99,8 @@ def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        proxy_headers=bool(settings.access.trusted_proxies),
+        forwarded_allow_ips=list(settings.access.trusted_proxies),
     )
 
 
@@ -110,6 +127,39 @@ def _shared_counts() -> Iterator[None]:
             del os.environ[WORKERS_FOLDER]
 
 
+def reachable(settings: ServeSettings, host: str) -> ServeSettings:
+    """The settings of a server on ``host``: where others than this machine can ask it, a key is always needed.
+
+    Raises ServeError: there is no key then, or nobody could tell by which name the service is asked; StorageError.
+    """
+    names = settings.access.hosts
+    is_local = _is_loopback(host)
+    if is_local and not names:
+        return settings
+    if settings.access.oidc is None:
+        with closing(open_store(settings.store_place)) as store, reading(store) as connection:
+            now = settings.clock()
+            if not any(key.is_live(now) for key in all_keys(connection)):
+                raise ServeError(_NO_KEYS, host=host if not is_local else ", ".join(names))
+    if _is_any_address(host) and not names:
+        raise ServeError(_NO_NAMES, host=host)
+    own = () if is_local or _is_any_address(host) else (f"[{host}]" if ":" in host else host.lower(),)
+    return replace(settings, reachable=True, hosts=settings.hosts + own)
+
+
+_NO_KEYS = Text(
+    "As {host} the service can be reached from other machines, and there is no access key: anybody there could read your"
+    " customers. Make one with 'retinue keys create', or use --host 127.0.0.1 without [serve] hosts.",
+    "其他机器可以通过 {host} 访问本服务，而尚无有效的访问密钥，任何人都能读取您的客户数据。"
+    "请先用“retinue keys create”创建密钥，或使用 --host 127.0.0.1 且不设置 [serve] hosts。",
+)
+_NO_NAMES = Text(
+    "The host {host} stands for all addresses of this machine. Say under [serve] hosts by which names the service is asked, for"
+    ' example hosts = ["churn.example.org"].',
+    '{host} 代表本机的所有地址。请在 [serve] hosts 中写明访问本服务所用的主机名，例如 hosts = ["churn.example.org"]。',
+)
+
+
 def _greeting(settings: ServeSettings, host: str, port: int) -> Text:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     store = open_store(settings.store_place)
@@ -130,29 +180,26 @@ def _greeting(settings: ServeSettings, host: str, port: int) -> Text:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on an address of this machine alone.
+    """A socket that listens on an address of this machine.
 
-    Raises ServeError: the address can be reached from elsewhere, does not exist, or is taken.
+    Raises ServeError: the address does not exist, or is taken.
     """
-    if not _is_loopback(host):
-        raise ServeError(
-            Text(
-                "The host {host} can be reached from other machines, and the service has no access keys yet: anybody "
-                "there could read your customers. Use --host 127.0.0.1, and a tunnel (as ssh -L) from elsewhere.",
-                "其他机器可以访问主机 {host}，而本服务尚无访问密钥，任何人都能读取您的客户数据。"
-                "请使用 --host 127.0.0.1，从别处访问可通过隧道（例如 ssh -L）。",
-            ),
-            host=host,
-        )
     try:
         return _bind(host, port)
     except OSError as fault:
         raise _not_bound(host, port, fault) from fault
 
 
+def _is_any_address(host: str) -> bool:
+    try:
+        return not host or ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def _is_loopback(host: str) -> bool:
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -1,4 +1,6 @@
-"""What served when: an append-only SQLite file of promotions and scorings, each entry chained to the one before.
+"""What served when: an append-only SQLite file of promotions, scorings and what servers did with the versions.
+
+Each entry is chained to the one before.
 
 The file refuses changes and removals by triggers. Who removes the triggers still breaks the chain of digests, which
 `verify` notices; a copy of the last digest kept elsewhere also shows entries that were cut off at the end.
@@ -29,6 +31,7 @@ from sqlalchemy import (
     event,
     insert,
     select,
+    text,
 )
 from sqlalchemy import Text as LongText
 from sqlalchemy.exc import DBAPIError
@@ -89,9 +92,49 @@ class Scoring:
     effects_version: str | None = None
 
 
-Record = Promotion | Scoring
+Role = Literal["champion", "challenger"]
 
-KINDS: dict[str, type[Promotion] | type[Scoring]] = {"promotion": Promotion, "scoring": Scoring}
+
+@dataclass(frozen=True)
+class Service:
+    """A server took a version into service, or refused to: ``refused`` then says why, and what served before goes on.
+
+    ``server`` is its process, see `run_marks.this_process`. ``canary_share`` of the customers are answered by a challenger.
+    """
+
+    at: datetime
+    model: str
+    version: str
+    role: Role
+    server: str
+    canary_share: float = 0.0
+    refused: Text | None = None
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What a challenger said of ``rows`` that the champion answered; differences are challenger less champion, probabilities."""
+
+    at: datetime
+    began_at: datetime
+    model: str
+    version: str
+    champion_version: str
+    server: str
+    rows: int
+    mean_difference: float
+    mean_absolute_difference: float
+    largest_difference: float
+
+
+Record = Promotion | Scoring | Service | Shadow
+
+KINDS: dict[str, type[Promotion] | type[Scoring] | type[Service] | type[Shadow]] = {
+    "promotion": Promotion,
+    "scoring": Scoring,
+    "service": Service,
+    "shadow": Shadow,
+}
 
 
 @dataclass(frozen=True)
@@ -105,13 +148,14 @@ class Entry:
 
 
 METADATA = MetaData()
+_KNOWN_KINDS = f"kind IN ({', '.join(map(repr, KINDS))})"
 
 ENTRIES = Table(
     "entries",
     METADATA,
     Column("number", Integer, primary_key=True),
     Column("at", String, nullable=False),  # ISO 8601, UTC, microseconds: sorts as time does
-    Column("kind", String, CheckConstraint("kind IN ('promotion', 'scoring')"), nullable=False),
+    Column("kind", String, CheckConstraint(_KNOWN_KINDS), nullable=False),
     Column("body", LongText, nullable=False),  # JSON
     Column("previous_digest", String, nullable=False),
     Column("digest", String, nullable=False),
@@ -148,7 +192,21 @@ def writing(path: Path) -> Iterator[Connection]:
         path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path, "rwc", "BEGIN IMMEDIATE") as connection:
         METADATA.create_all(connection)
+        _take_new_kinds(connection)
         yield connection
+
+
+def _take_new_kinds(connection: Connection) -> None:
+    """Let a ledger of an earlier Retinue take the kinds of entries that came since; its entries stay as they are."""
+    asked = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'entries'")
+    if _KNOWN_KINDS in str(connection.execute(asked).scalar_one()):
+        return
+    connection.exec_driver_sql("ALTER TABLE entries RENAME TO earlier_entries")
+    for guard in GUARDS:
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {guard}")
+    METADATA.create_all(connection)
+    connection.exec_driver_sql("INSERT INTO entries SELECT * FROM earlier_entries ORDER BY number")
+    connection.exec_driver_sql("DROP TABLE earlier_entries")
 
 
 def append(connection: Connection, record: Record) -> Entry:
@@ -230,16 +288,14 @@ def _iso(instant: datetime) -> str:
 
 def _body(record: Record) -> str:
     fields = {name: _iso(value) if isinstance(value, datetime) else value for name, value in vars(record).items()}
-    if isinstance(record, Promotion):
-        fields["reason"] = record.reason._asdict()
+    fields |= {name: value._asdict() for name, value in fields.items() if isinstance(value, Text)}
     return json.dumps(fields, ensure_ascii=False, sort_keys=True)
 
 
 def _entry(row: Row[Any]) -> Entry:
     fields: dict[str, Any] = json.loads(row.body)
-    fields |= {name: datetime.fromisoformat(fields[name]) for name in ("at", "as_of") if name in fields}
-    if "reason" in fields:
-        fields["reason"] = Text(**fields["reason"])
+    fields |= {name: datetime.fromisoformat(fields[name]) for name in ("at", "as_of", "began_at") if name in fields}
+    fields |= {name: Text(**fields[name]) for name in ("reason", "refused") if fields.get(name)}
     return Entry(row.number, KINDS[row.kind](**fields), row.previous_digest, row.digest)
 
 

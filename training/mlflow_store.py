@@ -130,6 +130,35 @@ def has_store(project: Project) -> bool:
     return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (project.workspace / "mlflow.db").exists()
 
 
+def store_mark(project: Project) -> tuple[int, ...] | None:
+    """What changes whenever the workspace's own store does; None where the store is another one, which must be asked."""
+    if any(os.environ.get(name) for name in STORES):
+        return None
+    files = [project.workspace / f"mlflow.db{suffix}" for suffix in ("", "-wal", "-journal")]
+    return tuple(part for file in files if file.exists() for part in (file.stat().st_mtime_ns, file.stat().st_size))
+
+
+def aliases(project: Project, purpose: str) -> dict[str, str]:
+    """The version of each alias of a registered model, asked of MLflow's store alone: cheap enough to ask every second.
+
+    Nothing where no store or no such model is there. Raises StorageError: the store does not answer.
+    """
+    if not has_store(project):
+        return {}
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    store, registry = (os.environ.get(name) for name in STORES)
+    client = MlflowClient(store or _own_store(project), registry or store or _own_store(project))
+    try:
+        found = client.search_registered_models(f"name='{model_name(project, purpose)}'")
+    except (MlflowException, sqlite3.Error, OSError) as fault:
+        raise StorageError(
+            Text("MLflow does not answer: {fault}.", "MLflow 没有应答：{fault}。"), fault=str(fault).splitlines()[0]
+        ) from fault
+    return {alias: str(number) for alias, number in found[0].aliases.items()} if found else {}
+
+
 @contextmanager
 def run_of(project: Project, client: "MlflowClient", purpose: str, name: str | None = None) -> Iterator["ActiveRun"]:
     """A run of our own, marked with the process and the code that make it; inside another one it becomes its child."""

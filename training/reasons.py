@@ -7,6 +7,8 @@ groups of features that say one thing, and the strongest groups become sentences
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
 
 import duckdb
 import numpy as np
@@ -15,9 +17,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalogue import Feature
+from features.prepared import FEW_ROWS, Prepared
 from features.text import LANGUAGES, Language, Text
 from training.models.attributes import Attributes
-from training.models.churn import ChurnModel
 from training.reason_groups import GROUPS, Group
 from training.reason_groups.attributes import attribute_groups
 
@@ -45,6 +47,15 @@ REASONS_TYPE = pa.list_(
 )
 
 
+class Explained(Protocol):
+    """A model that splits its log-odds into contributions, see `ChurnModel`."""
+
+    features: tuple[str, ...]
+
+    def contributions(self, frame: pd.DataFrame) -> Floats:
+        """What each feature adds to the log-odds, shape (rows, features)."""
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """Which group explains which row, in reading order: parallel arrays, one entry a reason."""
@@ -55,7 +66,7 @@ class _Chosen:
 
 
 def explain(
-    model: ChurnModel,
+    model: Explained,
     frame: pd.DataFrame,
     currency: str,
     own: Sequence[Feature] = (),
@@ -74,7 +85,7 @@ def explain(
     return pa.concat_arrays([_explain(model, frame.iloc[i : i + BLOCK_ROWS], groups, currency) for i in starts])
 
 
-def _explain(model: ChurnModel, frame: pd.DataFrame, groups: list[Group], currency: str) -> pa.Array:
+def _explain(model: Explained, frame: pd.DataFrame, groups: list[Group], currency: str) -> pa.Array:
     contributions = model.contributions(frame)
     members = [np.flatnonzero(np.isin(model.features, g.features)) for g in groups]
     chosen = _choose(np.column_stack([contributions[:, m].sum(axis=1) for m in members]))
@@ -139,15 +150,38 @@ def _sentences(
 ) -> dict[Language, pa.Array]:
     """The sentence of each pair of a row and a group (numbers of equal shape), by language; made by one query."""
     columns = set(frame.columns)
+    used = sorted({name for g in groups for name in _used_columns(g) if name in columns})
+    customers = pa.table(
+        {_ROW: np.arange(len(frame)), **{name: pa.array(frame[name], from_pandas=True) for name in used}}
+    )
+    pairs = pa.table({_ROW: row, "number": group, "place": np.arange(len(row))})
+    if len(frame) <= FEW_ROWS:
+        asked = _prepared(tuple(groups), customers.schema, currency)
+        made = asked.ask(customers=customers, pairs=pairs)
+    else:
+        with duckdb.connect() as connection:
+            connection.register("customers", customers)
+            connection.register("pairs", pairs)
+            made = connection.sql(_query(groups, currency, columns)).to_arrow_table()
+    return {language: made[language].combine_chunks().cast(pa.string()) for language in LANGUAGES}
+
+
+def _query(groups: Sequence[Group], currency: str, columns: set[str]) -> str:
     told = ", ".join(
         f"CASE number {' '.join(_when(i, g, language, currency, columns) for i, g in enumerate(groups))} END AS {language}"
         for language in LANGUAGES
     )
-    with duckdb.connect() as connection:
-        connection.register("customers", frame.assign(**{_ROW: np.arange(len(frame))}))
-        connection.register("pairs", pa.table({_ROW: row, "number": group, "place": np.arange(len(row))}))
-        made = connection.sql(f"SELECT {told} FROM pairs JOIN customers USING ({_ROW}) ORDER BY place").to_arrow_table()
-    return {language: made[language].combine_chunks().cast(pa.string()) for language in LANGUAGES}
+    return f"SELECT {told} FROM pairs JOIN customers USING ({_ROW}) ORDER BY place"
+
+
+@lru_cache(maxsize=16)
+def _prepared(groups: tuple[Group, ...], schema: pa.Schema, currency: str) -> Prepared:
+    return Prepared(_query(groups, currency, set(schema.names)), {"customers": schema, "pairs": _PAIRS})
+
+
+@lru_cache(maxsize=1_000)
+def _used_columns(group: Group) -> frozenset[str]:
+    return frozenset(name for when, text in group.sentences for name in _columns_of(when, text))
 
 
 def _when(number: int, group: Group, language: Language, currency: str, columns: set[str]) -> str:
@@ -165,6 +199,7 @@ def _case(group: Group, language: Language, currency: str, columns: set[str]) ->
 
 
 _ROW = "row_of_frame"
+_PAIRS = pa.schema([(_ROW, pa.int64()), ("number", pa.int64()), ("place", pa.int64())])
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _PLACEHOLDER = re.compile(r"{([^{}:]+):(\w+)}")
 

@@ -25,7 +25,7 @@ from features.project import Project
 from features.text import Text
 from features.writing import atomic_file
 from training.following import moved
-from training.ledger import Scoring, append, ledger_file, read_ledger, scoring_at, writing
+from training.ledger import Entry, Scoring, append, ledger_file, read_ledger, scoring_at, writing
 from training.models.drift import LevelShift
 from training.reasons import REASONS_TYPE, explain
 from training.run_marks import code_version
@@ -272,6 +272,16 @@ def _kept_row(project: Project, scoring: Scoring, customer_id: str) -> pd.DataFr
             as_of=scoring.as_of,
         )
     return row
+
+
+def shift_served(project: Project, entries: Sequence[Entry]) -> tuple[str, LevelShift | None] | None:
+    """The version that scored last, and what its level was moved by; None before the first scoring."""
+    scorings = [entry.record for entry in entries if isinstance(entry.record, Scoring)]
+    if not scorings:
+        return None
+    last = scorings[-1]
+    kept = (project.workspace / last.snapshot).is_file()
+    return last.version, _shift_of(project, last) if kept else None
 
 
 def _shift_of(project: Project, scoring: Scoring) -> LevelShift | None:

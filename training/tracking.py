@@ -45,12 +45,16 @@ JUDGED_ROWS = "judged/rows.parquet"
 
 @dataclass(frozen=True)
 class Champion:
-    """A registered churn model: its name, its version, and MLflow's run that trained it."""
+    """A registered churn model: its name, its version, and MLflow's run that trained it.
+
+    ``signature`` are the names of the inputs that MLflow has on file for it.
+    """
 
     stored: StoredModel
     version: str
     name: str
     run_id: str
+    signature: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,8 +216,12 @@ def champion_churn(project: Project) -> Champion:
 
 def champion_of(made: "ModelVersion", files: Path) -> Champion:
     """A registered version with its model, from its files."""
+    from mlflow.models import Model
+
     stored = load_model(files / "artifacts" / CHURN_FILES)
-    return Champion(stored, str(made.version), made.name, str(made.run_id))
+    signature = Model.load(str(files)).signature
+    inputs = tuple(signature.inputs.input_names()) if signature else ()
+    return Champion(stored, str(made.version), made.name, str(made.run_id), inputs)
 
 
 def champion_as_judged(project: Project) -> StoredModel | None:

@@ -29,6 +29,7 @@ def app() -> typer.Typer:
         explain,
         facts,
         features,
+        keys,
         leakage,
         models,
         plan,
@@ -68,6 +69,7 @@ def app() -> typer.Typer:
     application.add_typer(alerts.group(), name=alerts.NAME, help=here(alerts.HELP))
     application.add_typer(models.group(), name=models.NAME, help=here(models.HELP))
     application.add_typer(experiments.group(), name=experiments.NAME, help=here(experiments.HELP))
+    application.add_typer(keys.group(), name=keys.NAME, help=here(keys.HELP))
     return application
 
 

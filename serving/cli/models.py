@@ -246,7 +246,7 @@ def _served(entries: "list[Entry]", zone: ZoneInfo) -> dict[str, str]:
 
 
 def _told(record: "Record", project: Project) -> Text:
-    from training.ledger import Promotion
+    from training.ledger import Promotion, Scoring, Service
 
     if isinstance(record, Promotion):
         return _PROMOTED.format(
@@ -256,13 +256,20 @@ def _told(record: "Record", project: Project) -> Text:
             verdict=_VERDICTS[record.verdict],
             reason=record.reason,
         )
-    return _SCORED.format(
-        run=record.run_id,
-        as_of=_day(record.as_of, project.timezone),
-        rows=record.rows,
-        version=record.version,
-        segments=record.segments_version,
-    )
+    if isinstance(record, Scoring):
+        return _SCORED.format(
+            run=record.run_id,
+            as_of=_day(record.as_of, project.timezone),
+            rows=record.rows,
+            version=record.version,
+            segments=record.segments_version,
+        )
+    if isinstance(record, Service):
+        said = _REFUSED if record.refused else _IN_SERVICE[record.role]
+        return said.format(
+            version=record.version, server=record.server, share=record.canary_share, why=record.refused or ""
+        )
+    return _SHADOWED.format(**vars(record))
 
 
 def _print_comparison(compared: "Compared", zone: ZoneInfo) -> None:
@@ -371,6 +378,26 @@ _PROMOTED = Text(
 _SCORED = Text(
     "run {run} published: {rows:,} customers as of {as_of}, model version {version}, segments version {segments}",
     "发布批次 {run}：{rows:,} 位客户，时点 {as_of}，模型版本 {version}，细分版本 {segments}",
+)
+_IN_SERVICE = {
+    "champion": Text(
+        "version {version} answers requests for scores (server {server})",
+        "版本 {version} 开始应答评分请求（服务 {server}）",
+    ),
+    "challenger": Text(
+        "version {version} runs beside the champion, and answers for {share:.0%} of the customers (server {server})",
+        "版本 {version} 与现用版本并行，并应答 {share:.0%} 的客户（服务 {server}）",
+    ),
+}
+_REFUSED = Text(
+    "version {version} was not taken into service (server {server}). {why}",
+    "版本 {version} 未能投入服务（服务 {server}）。{why}",
+)
+_SHADOWED = Text(
+    "version {version} beside version {champion_version} on {rows:,} requests: differs by {mean_difference:+.4f} on average,"
+    " {mean_absolute_difference:.4f} either way, {largest_difference:.4f} at most",
+    "版本 {version} 与版本 {champion_version} 对照 {rows:,} 次请求：平均差 {mean_difference:+.4f}，"
+    "平均绝对差 {mean_absolute_difference:.4f}，最大差 {largest_difference:.4f}",
 )
 _INTACT = Text(
     "✓ {n:,} entries; the chain of digests is unbroken.",

@@ -1,4 +1,4 @@
-"""``retinue serve``: the API and the pages on this machine."""
+"""``retinue serve``: the API and the pages."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,16 @@ from serving.cli.output import LANGUAGE, ProjectOption, here
 DEFAULT_PORT = 8000
 
 HostOption = Annotated[
-    str, typer.Option("--host", help=here(Text("Address of this machine to listen on.", "本机监听地址。")))
+    str,
+    typer.Option(
+        "--host",
+        help=here(
+            Text(
+                "Address of this machine to listen on; one that others reach needs an access key.",
+                "本机监听地址；他人可访问的地址需要访问密钥。",
+            )
+        ),
+    ),
 ]
 PortOption = Annotated[
     int,
@@ -47,9 +56,9 @@ def serve(
 
 
 HELP = Text(
-    "Serve the scores: API and pages, on this machine only.\n\n"
+    "Serve the scores: API and pages; on this machine only, unless there are access keys (retinue keys create).\n\n"
     "Example: retinue serve --project shop/retinue.toml --port 8000",
-    "提供评分查询：API 与页面，仅限本机访问。\n\n示例：retinue serve --project shop/retinue.toml --port 8000",
+    "提供评分查询：API 与页面；没有访问密钥（retinue keys create）时仅限本机访问。\n\n示例：retinue serve --project shop/retinue.toml --port 8000",
 )
 
 COMMANDS = (("serve", serve, HELP),)

@@ -1,12 +1,14 @@
 """The sentence that says on which assumption a recommendation rests, filled in for all customers in one query."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.prepared import FEW_ROWS, Prepared
 from features.text import Text
 from serving.decisions.expected_profit import Belief, Beliefs
 from serving.decisions.playbook import Action, Playbook
@@ -103,17 +105,28 @@ def assumption_sentences(
     """
     templates = _templates(playbook, beliefs, currency, value_horizon_days, churn_horizon_days)
     given = pa.table({"row": np.arange(len(chosen)), "chosen": chosen, **amounts})
-    with duckdb.connect() as connection:
-        connection.execute(
-            "CREATE MACRO percent(x) AS format(if(x BETWEEN 0.01 AND 0.99 OR x IN (0, 1), '{:.0f}', '{:.1f}'), 100 * x)"
-        )
-        connection.execute(
-            "CREATE MACRO money(x) AS format(if(abs(x) < 100 AND round(x, 2) <> round(x), '{:,.2f}', '{:,.0f}'), x)"
-        )
-        connection.execute("CREATE MACRO share(x) AS format('{:.3g}', 100 * x)")
-        connection.register("given", given)
-        connection.register("templates", templates)
-        return list(connection.sql(_SENTENCES).to_arrow_table().column("assumption").to_pylist())
+    if len(chosen) <= FEW_ROWS:
+        made = _prepared(given.schema, templates.schema).ask(given=given, templates=templates)
+    else:
+        with duckdb.connect() as connection:
+            for macro in _MACROS:
+                connection.execute(macro)
+            connection.register("given", given)
+            connection.register("templates", templates)
+            made = connection.sql(_SENTENCES).to_arrow_table()
+    return list(made.column("assumption").to_pylist())
+
+
+_MACROS = (
+    "CREATE MACRO percent(x) AS format(if(x BETWEEN 0.01 AND 0.99 OR x IN (0, 1), '{:.0f}', '{:.1f}'), 100 * x)",
+    "CREATE MACRO money(x) AS format(if(abs(x) < 100 AND round(x, 2) <> round(x), '{:,.2f}', '{:,.0f}'), x)",
+    "CREATE MACRO share(x) AS format('{:.3g}', 100 * x)",
+)
+
+
+@lru_cache(maxsize=4)
+def _prepared(given: pa.Schema, templates: pa.Schema) -> Prepared:
+    return Prepared(_SENTENCES, {"given": given, "templates": templates}, _MACROS)
 
 
 def _templates(playbook: Playbook, beliefs: Beliefs, currency: str, value_days: int, churn_days: int) -> pa.Table:

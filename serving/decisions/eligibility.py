@@ -75,6 +75,7 @@ def _type(column: str) -> str:
     return SCORE_COLUMNS.get(column, "DOUBLE")  # every feature is a number
 
 
+@lru_cache(maxsize=256)
 def columns_of(condition: str) -> frozenset[str]:
     """The columns that a (correct) condition reads, in lower case."""
     return frozenset(_column(n) for n in _nodes(_syntax(condition)) if n["class"] == "COLUMN_REF")

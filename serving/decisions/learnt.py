@@ -11,21 +11,25 @@ campaigns measured, gone ones included, stays as it was measured.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.errors import ModelError
+from features.project import Project
 from features.sources import Facts
 from features.text import Text
 from serving.decisions.expected_profit import Belief, Beliefs
 from serving.decisions.playbook import Playbook
 from training.beside import ServingEffects
+from training.replay import SNAPSHOTS
 from training.treatment_effects.learn import with_attributes
 
 Numbers = NDArray[np.float64]
@@ -66,9 +70,9 @@ class LearntBeliefs:
     def columns(self) -> dict[str, Numbers]:
         """As columns that are kept beside the features that were scored."""
         return {_HERE: self.here} | {
-            _COLUMN.format(action=action, end=end): share
+            name: share
             for action, shares in self.shares.items()
-            for end, share in zip(_ENDS, shares, strict=True)
+            for name, share in zip(_names(action), shares, strict=True)
         }
 
     def notes(self) -> dict[str, str]:
@@ -122,16 +126,20 @@ def _source(serving: ServingEffects, action: str) -> Text:
 
 
 def with_learnt(beliefs: Beliefs, playbook: Playbook, learnt: LearntBeliefs | None) -> Beliefs:
-    """The beliefs with those that were learnt in their place; the same where nothing was."""
+    """The beliefs with those that were learnt in their place; the same where nothing was, of nobody or of a customer."""
     if learnt is None:
         return beliefs
     found = dict(beliefs)
     for action in playbook.actions:
         held = beliefs[action.id]
         if action.id in learnt.shares:
-            found[action.id] = Belief(*learnt.shares[action.id], learnt.sources[action.id])
+            mean, low, high = (
+                np.where(np.isnan(share), belief, share)
+                for share, belief in zip(learnt.shares[action.id], (held.mean, held.low, held.high), strict=True)
+            )
+            found[action.id] = Belief(mean, low, high, learnt.sources[action.id])
         elif action.effect.kind == "churn" and held.source == action.effect.source:
-            mean, low, high = (end * learnt.here for end in (held.mean, held.low, held.high))
+            mean, low, high = (end * np.nan_to_num(learnt.here, nan=1.0) for end in (held.mean, held.low, held.high))
             found[action.id] = Belief(mean, low, high, STILL_HERE.format(source=held.source))
     return found
 
@@ -142,8 +150,27 @@ def kept_beliefs(kept: pa.Table) -> LearntBeliefs | None:
     if note is None:
         return None
     sources = {action: Text(*source) for action, source in json.loads(note).items()}
-    shares = {
-        action: tuple(kept[_COLUMN.format(action=action, end=end)].to_numpy() for end in _ENDS) for action in sources
-    }
+    shares = {action: tuple(kept[name].to_numpy() for name in _names(action)) for action in sources}
     here = kept[_HERE].to_numpy()
     return LearntBeliefs(here, {action: (mean, low, high) for action, (mean, low, high) in shares.items()}, sources)
+
+
+def kept_beliefs_of(project: Project, run_id: str, customers: Sequence[str]) -> LearntBeliefs | None:
+    """What a scoring kept of these customers, in their order (NaN: it did not know the customer); None where nothing was."""
+    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+    schema = pq.read_schema(file) if file.is_file() else None
+    if schema is None or NOTE.encode() not in (schema.metadata or {}):
+        return None
+    names = ["customer_id", *filter(is_kept_effect, schema.names)]
+    rows = pq.read_table(file, columns=names, filters=pc.field("customer_id").isin(list(customers)))
+    known = rows.to_pandas().set_index("customer_id").reindex(list(customers))
+    return kept_beliefs(pa.Table.from_pandas(known, preserve_index=False).replace_schema_metadata(schema.metadata))
+
+
+def is_kept_effect(name: str) -> bool:
+    """Whether a kept snapshot's column is about effects, rather than a feature."""
+    return name == _HERE or name.startswith(_COLUMN.partition("{")[0])
+
+
+def _names(action: str) -> list[str]:
+    return [_COLUMN.format(action=action, end=end) for end in _ENDS]

@@ -15,6 +15,7 @@ from serving.decisions.payers import PAYERS
 from serving.pages import formats
 from serving.pages.alert_texts import ALERTS
 from serving.pages.plan_texts import PLAN
+from serving.pages.sign_in_texts import SIGN_IN
 from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY, SORTS_OF_VALUE
 from serving.score_schema import BilingualText
 from training.life_cycle import STAGES
@@ -22,7 +23,7 @@ from training.models.rfm import SEGMENTS
 from training.tiers import TIERS
 from training.trajectory.states import STATES
 
-_TEXTS = PAGE | ALERTS | PLAN
+_TEXTS = PAGE | ALERTS | PLAN | SIGN_IN
 _FOLDER = Path(__file__).parent
 
 

@@ -4,7 +4,21 @@ from typing import cast
 
 from fastapi.routing import APIRoute
 
-from serving.routes import actions, alert_pages, alerts, customers, health, pages, plan, plan_pages, receivables, runs
+from serving.routes import (
+    actions,
+    alert_pages,
+    alerts,
+    customers,
+    events,
+    health,
+    pages,
+    plan,
+    plan_pages,
+    receivables,
+    runs,
+    score,
+    sign_in,
+)
 
 # receivables and the plan stand first: the id of a customer may hold a slash, and takes the rest of an address otherwise
 ROUTERS = (
@@ -14,8 +28,11 @@ ROUTERS = (
     customers.router,
     customers.lookup_router,
     runs.router,
+    score.router,
     actions.router,
+    events.router,
     health.router,
+    sign_in.router,
     alert_pages.router,
     plan_pages.router,
     pages.router,

@@ -13,28 +13,31 @@ from serving.problems import (
     BAD_CURSOR,
     BAD_REQUEST,
     CONFLICT,
+    CUSTOMER_NOT_FOUND,
     INVALID_REQUEST,
     TOO_LARGE,
     ApiError,
     documented,
 )
 from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
-from serving.routes.state import service_of
+from serving.routes.state import Service, service_of
 from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
+from serving.security.access import ScopedRoute, manager_of, name_customers
 from serving.store import (
     ConflictError,
     Entry,
     Logged,
     Position,
     Store,
+    find_customers,
     list_actions,
     log_actions,
     log_outcomes,
     reading,
 )
 
-router = APIRouter(prefix="/v1", tags=["actions"])
+router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["actions"])
 
 LIST, SORT = "actions", "-number"
 _NUMBERS_END = 2**53
@@ -43,7 +46,7 @@ _NUMBERS_END = 2**53
 _Write = Callable[[Store, Sequence[Entry], datetime], Logged]
 _LOGGED: dict[int | str, dict[str, Any]] = {
     200: {"model": LogAnswer, "description": "It is on the disk / 已落盘"},
-    **documented(BAD_REQUEST, CONFLICT, TOO_LARGE, INVALID_REQUEST),
+    **documented(BAD_REQUEST, CUSTOMER_NOT_FOUND, CONFLICT, TOO_LARGE, INVALID_REQUEST),
 }
 
 
@@ -84,7 +87,7 @@ def get_actions(
     """
     before = _number(decode_cursor(cursor, LIST, SORT)) if cursor else None
     with reading(service_of(request).store) as connection:
-        page = list_actions(connection, customer_id, campaign, before, limit)
+        page = list_actions(connection, customer_id, campaign, before, limit, manager_of(request))
     following = None if page.last is None else encode_cursor(LIST, SORT, Position(float(page.last), ""))
     body = b'{"actions":[%b],"next_cursor":%b}' % (b",".join(page.bodies), orjson.dumps(following))
     return Response(body, media_type="application/json")
@@ -92,12 +95,37 @@ def get_actions(
 
 def _log(request: Request, entries: Sequence[ActionEntry | OutcomeEntry], write: _Write) -> Response:
     service = service_of(request)
+    customer_ids = [entry.customer_id for entry in entries]
+    name_customers(request, customer_ids)
+    _check_seen(service, customer_ids, manager_of(request))
     try:
         logged = write(service.store, [_entry(entry) for entry in entries], service.settings.clock())
     except ConflictError as conflict:
         raise ApiError(CONFLICT, conflict.text, findings=[(f"body.{conflict.place}", conflict.text)]) from conflict
     answer = {"added": logged.added, "repeated": logged.repeated, "ids": ids_of(entries)}
     return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def _check_seen(service: Service, customer_ids: list[str], account_manager: str | None) -> None:
+    """Raises ApiError: entries on customers that whoever asks may not see; it says no more than that."""
+    if account_manager is None:
+        return
+    with reading(service.store) as connection:
+        found = find_customers(connection, list(dict.fromkeys(customer_ids)), account_manager)
+    seen = found.bodies if found else {}
+    unseen = [
+        (f"body.{place}.customer_id", CUSTOMER_NOT_FOUND.title)
+        for place, customer_id in enumerate(customer_ids)
+        if customer_id not in seen
+    ]
+    if unseen:
+        raise ApiError(CUSTOMER_NOT_FOUND, _UNSEEN, findings=unseen, count=len(unseen))
+
+
+_UNSEEN = Text(
+    "{count:,} entries name customers that this key cannot see. Nothing was added. Leave them out and send the others again.",
+    "{count:,} 条记录涉及该密钥无权查看的客户，未添加任何记录。请去掉后重新发送。",
+)
 
 
 def _entry(entry: ActionEntry | OutcomeEntry) -> Entry:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request, Response
@@ -19,10 +19,12 @@ from serving.problems import FOREIGN_PAGE, INVALID_REQUEST, ApiError
 from serving.routes.alerts import answer_of, cursor_of, moved, position_of
 from serving.routes.pages import ROWS, whole_page
 from serving.routes.state import Service, service_of
+from serving.security.access import ScopedRoute, manager_of
+from serving.security.session import FOREIGN, is_foreign
 from serving.store import current_run, reading
 from serving.store.alerts import AlertFilters, count_cases, last_run, list_cases, owners
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=ScopedRoute, include_in_schema=False)
 
 NOBODY = "-"
 """In the address: cases that nobody looks after."""
@@ -50,15 +52,21 @@ def get_alerts_page(
     }
     given = {name: value or None for name, value in asked.items()}
     person = "" if given["owner"] == NOBODY else given["owner"]
-    filters = AlertFilters(RANKS.get(asked["colour"]), given["kind"], person, given["status"])
+    filters = AlertFilters(
+        RANKS.get(asked["colour"]), given["kind"], person, given["status"], account_manager=manager_of(request)
+    )
     try:
         after = position_of(cursor) if cursor else None
     except ApiError:  # people edit addresses
         return Response(status_code=303, headers={"Location": address("/alerts", **asked)})
+    own = manager_of(request)
     with reading(service_of(request).store) as connection:
         page = list_cases(connection, filters, after, ROWS)
-        counts, count = count_cases(connection, AlertFilters()), sum(count_cases(connection, filters).values())
-        run, people, was_raised = current_run(connection), owners(connection), last_run(connection) is not None
+        counts, count = (
+            count_cases(connection, AlertFilters(account_manager=own)),
+            sum(count_cases(connection, filters).values()),
+        )
+        run, people, was_raised = current_run(connection), owners(connection, own), last_run(connection) is not None
     alerts = [AlertCase.model_validate_json(body) for body in page.bodies]
     return whole_page(
         request,
@@ -80,7 +88,7 @@ def get_alerts_page(
 def get_alert_page(request: Request, alert_id: str) -> Response:
     """One case: why, what to do, who does it, its history."""
     service = service_of(request)
-    answer = AlertAnswer.model_validate_json(answer_of(service, alert_id))
+    answer = AlertAnswer.model_validate_json(answer_of(service, alert_id, manager_of(request)))
     with reading(service.store) as connection:
         run = current_run(connection)
     by = unquote(request.cookies.get(WHO, ""))
@@ -101,22 +109,15 @@ def _day(service: Service) -> object:
 @router.post("/alerts/{alert_id}")
 async def post_alert_page(request: Request, alert_id: str) -> Response:
     """What somebody does on the page; leads back to it. Only pages of this service may ask for it."""
-    _check_origin(request)
+    if is_foreign(request.headers):
+        raise ApiError(FOREIGN_PAGE, FOREIGN)
     if int(request.headers.get("content-length", "0") or 0) > MOST_BYTES:
         raise ApiError(INVALID_REQUEST, _UNREADABLE)
     move = _move((await request.body()).decode("utf-8", "replace"))
-    await run_in_threadpool(moved, service_of(request), alert_id, move)
+    await run_in_threadpool(moved, service_of(request), alert_id, move, manager_of(request))
     back = Response(status_code=303, headers={"Location": f"/alerts/{alert_id}"})
     back.set_cookie(WHO, quote(move.by), max_age=_A_YEAR, httponly=True, samesite="lax")
     return back
-
-
-def _check_origin(request: Request) -> None:
-    """Raises ApiError: a page of another site sent the form, which the browser would do without asking."""
-    origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
-    if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise ApiError(FOREIGN_PAGE, _FOREIGN)
 
 
 def _move(form: str) -> AlertMove:
@@ -135,8 +136,4 @@ _UNREADABLE = Text(
     "The form cannot be read: your name and what is done are needed, and a note has 2,000 characters at most. Go back and send"
     " it again.",
     "无法读取表单：需要填写姓名并选择操作，备注不超过 2,000 个字符。请返回后重新提交。",
-)
-_FOREIGN = Text(
-    "This form was sent by a page of another site, so nothing was done. Open the warning here and do it again.",
-    "该表单由其他网站的页面提交，未执行任何操作。请在本站打开该预警后重试。",
 )

@@ -1,9 +1,10 @@
 """Warnings in the API: the list, one case with its history, and what people do about it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
+from sqlalchemy import Connection
 
 from features.errors import NotFoundError
 from serving.alert_schemas import AlertAnswer, AlertKind, AlertMove, AlertPage, AlertStatus, Colour
@@ -24,10 +25,11 @@ from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_curs
 from serving.routes.state import Service, service_of
 from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
-from serving.store import Position, reading
+from serving.security.access import ScopedRoute, manager_of
+from serving.store import Position, find_customer, reading
 from serving.store.alerts import AlertFilters, AlertPosition, find_case, history_of, list_cases
 
-router = APIRouter(prefix="/v1", tags=["alerts"])
+router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["alerts"])
 
 SORT = "-colour"
 OF_ALL_RUNS = "alerts"
@@ -60,7 +62,7 @@ def get_alerts(
     Give ``next_cursor`` as ``cursor`` to get the next page; a cursor stays good when new scores are published.
     """
     after = position_of(cursor) if cursor else None
-    filters = AlertFilters(RANKS[colour] if colour else None, kind, owner, status, customer_id)
+    filters = AlertFilters(RANKS[colour] if colour else None, kind, owner, status, customer_id, manager_of(request))
     with reading(service_of(request).store) as connection:
         page = list_cases(connection, filters, after, limit)
     tail = orjson.dumps({"next_cursor": cursor_of(page.last)})
@@ -92,15 +94,13 @@ def position_of(cursor: str) -> AlertPosition:
 )
 def get_alert(request: Request, alert_id: AlertPath) -> Response:
     """Cause, trend, proposal, owner and status, and all that ever happened to the case, the oldest entry first."""
-    return Response(answer_of(service_of(request), alert_id), media_type="application/json")
+    return Response(answer_of(service_of(request), alert_id, manager_of(request)), media_type="application/json")
 
 
-def answer_of(service: Service, alert_id: str) -> bytes:
-    """The AlertAnswer of a case. Raises ApiError: there is none of this id."""
+def answer_of(service: Service, alert_id: str, account_manager: str | None) -> bytes:
+    """The AlertAnswer of a case. Raises ApiError: there is none of this id, or of this account manager's customers."""
     with reading(service.store) as connection:
-        case = find_case(connection, alert_id)
-        if case is None:
-            raise ApiError(ALERT_NOT_FOUND, NO_CASE, alert=alert_id)
+        case = _seen_case(connection, alert_id, account_manager)
         return answer_body(case, history_of(connection, case["number"]))
 
 
@@ -118,11 +118,24 @@ def post_event(request: Request, alert_id: AlertPath, move: AlertMove) -> Respon
     The same ``event_id`` again changes nothing. A move that the state does not allow is answered with 409, and so is to
     verify what has not become better.
     """
-    return Response(moved(service_of(request), alert_id, move), media_type="application/json")
+    return Response(moved(service_of(request), alert_id, move, manager_of(request)), media_type="application/json")
 
 
-def moved(service: Service, alert_id: str, move: AlertMove) -> bytes:
-    """The AlertAnswer after a move. Raises ApiError: no such case, or it cannot go that way."""
+def _seen_case(connection: Connection, alert_id: str, account_manager: str | None) -> dict[str, Any]:
+    case = find_case(connection, alert_id)
+    is_own = case is not None and (
+        account_manager is None or find_customer(connection, case["customer_id"], account_manager) is not None
+    )
+    if case is None or not is_own:
+        raise ApiError(ALERT_NOT_FOUND, NO_CASE, alert=alert_id)
+    return case
+
+
+def moved(service: Service, alert_id: str, move: AlertMove, account_manager: str | None) -> bytes:
+    """The AlertAnswer after a move. Raises ApiError: no such case to be seen, or it cannot go that way."""
+    if account_manager is not None:
+        with reading(service.store) as connection:
+            _seen_case(connection, alert_id, account_manager)
     try:
         return move_alert(service.store, alert_id, move, service.settings.clock())
     except NotFoundError as fault:

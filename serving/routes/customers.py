@@ -24,10 +24,16 @@ from serving.routes.shortcut import LookupRoute
 from serving.routes.state import served_run, service_of
 from serving.schemas import MAX_PAGE, CustomerPage, Lookup, LookupAnswer, ScorePart
 from serving.score_schema import MAX_ID_LENGTH, ChurnBand, Score, StageCode, TierCode, TrajectoryCode
-from serving.store import Filters, Sort, find_customer, find_customers, list_customers, published_of, reading
+from serving.security.access import ScopedRoute, manager_of, name_customers
+from serving.store import Filters, Sort, find_customer, find_customers, list_customers, reading, served_publication
 
-router = APIRouter(prefix="/v1", tags=["customers"])
-lookup_router = APIRouter(prefix="/v1", tags=["customers"], route_class=LookupRoute)
+
+class _ScopedLookup(ScopedRoute, LookupRoute):
+    """The scope is asked for first, whichever way the look-up takes."""
+
+
+router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["customers"])
+lookup_router = APIRouter(route_class=_ScopedLookup, prefix="/v1", tags=["customers"])
 """The look-up of one customer alone, to which there is a shorter way."""
 
 SortName = Literal[
@@ -84,7 +90,7 @@ async def get_customer(
     """Churn risk, segment, recommended action and reasons of one customer. ``Age``: seconds since ``as_of``."""
     selection = selection_of(request, fields, lang)
     service = service_of(request)
-    stored = service.held.ask(find_customer, customer_id)
+    stored = service.held.ask(find_customer, customer_id, manager_of(request))
     if stored is None:
         service.held.ask(served_run)
         raise not_found(customer_id)
@@ -123,13 +129,19 @@ def get_customers(
     once newer scores are published, an old cursor is answered with 410.
     """
     selection = selection_of(request, fields, lang)
-    with reading(service_of(request).store) as connection:
+    service = service_of(request)
+    with reading(service.store) as connection:
         run = served_run(connection)
-        published = published_of(run)
+        published = served_publication(connection)
+        assert published is not None  # of the same instant as the run
         after = decode_cursor(cursor, run.run_id, sort) if cursor else None
         if unchanged := known_already(request, published, selection):
             return unchanged
-        filters = Filters(segment, churn_band, action, tier, lifecycle_stage, trajectory, search)
+        filters = Filters(
+            *(segment, churn_band, action, tier, lifecycle_stage, trajectory, search),
+            account_manager=manager_of(request),
+            ids_only=not service.settings.access.personal_data,
+        )
         page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, limit)
     following = encode_cursor(run.run_id, sort, page.last) if page.last else None
     head = orjson.dumps({"run_id": run.run_id, "as_of": run.as_of}, option=orjson.OPT_UTC_Z)
@@ -154,7 +166,8 @@ async def lookup_customers(
     selection = selection_of(request, fields, lang)
     service = service_of(request)
     wanted = list(dict.fromkeys(lookup.customer_ids))
-    found = service.held.ask(find_customers, wanted)
+    name_customers(request, wanted)
+    found = service.held.ask(find_customers, wanted, manager_of(request))
     if found is None:
         raise nothing_published()
     bodies = [selection.of(found.bodies[one]) for one in wanted if one in found.bodies]

@@ -9,9 +9,10 @@ from features.text import Text
 from serving.problems import NOTHING_PUBLISHED, STORE_UNAVAILABLE, ApiError, documented
 from serving.routes.state import served_run, service_of
 from serving.schemas import Health, Readiness
+from serving.security.access import ScopedRoute
 from serving.store import current_run, reading
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=ScopedRoute, tags=["health"])
 
 _OK = b'{"status":"ok"}'
 

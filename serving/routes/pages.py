@@ -20,6 +20,8 @@ from serving.routes.customers import SortName, not_found, parse_sort
 from serving.routes.state import Service, served_run, service_of
 from serving.schemas import PublishedRun
 from serving.score_schema import Score
+from serving.security.access import ScopedRoute, manager_of, principal_of
+from serving.security.personal import page_without_personal_data
 from serving.store import (
     NO_ACTION,
     Filters,
@@ -29,12 +31,13 @@ from serving.store import (
     find_debtor,
     list_customers,
     reading,
+    run_of_manager,
 )
 from serving.store.alerts import AlertFilters, list_cases
 from training.life_cycle import STAGES
 from training.tiers import TIERS
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=ScopedRoute, include_in_schema=False)
 
 ROWS = 50
 """Customers shown before "show more"."""
@@ -66,12 +69,14 @@ def get_list(
         "search": search.strip(),
         "sort": sort if sort in get_args(SortName) else "",
     }
+    own = manager_of(request)
     with reading(service.store) as connection:
         run = current_run(connection)
+        run = run if run is None or own is None else run_of_manager(connection, run, own)
         if run is None:
             return whole_page(request, "empty.html", run=None)
         try:
-            rows = _rows(connection, run, asked, cursor)
+            rows = _rows(connection, run, asked, cursor, own, not service.settings.access.personal_data)
         except ApiError:  # a cursor that is wrong or old: begin again, with the newest scores
             return Response(status_code=303, headers=_begin_again(request, address("/", **asked)))
     return whole_page(request, "list.html", run=run, asked=asked, first_page=not cursor, **rows)
@@ -82,17 +87,20 @@ def _begin_again(request: Request, target: str) -> dict[str, str]:
     return {"HX-Refresh": "true", "Location": target} if "hx-request" in request.headers else {"Location": target}
 
 
-def _rows(connection: Connection, run: PublishedRun, asked: dict[str, str], cursor: str) -> dict[str, Any]:
+def _rows(
+    connection: Connection, run: PublishedRun, asked: dict[str, str], cursor: str, own: str | None, ids_only: bool
+) -> dict[str, Any]:
     """The customers of one page of the list, how many there are in all, and the cursor of the next page."""
     sort: SortName = asked["sort"] or ("-expected_profit" if run.summary.expected_profit else "-churn_probability")  # type: ignore[assignment]
     names = {"segment": "segment", "churn_band": "band", "action": "action", "tier": "tier", "stage": "stage"}
-    filters = Filters(**{name: asked[given] or None for name, given in (names | {"search": "search"}).items()})
+    given = {name: asked[key] or None for name, key in (names | {"search": "search"}).items()}
+    filters = Filters(**given, account_manager=own, ids_only=ids_only)
     after = decode_cursor(cursor, run.run_id, sort) if cursor else None
     page = list_customers(connection, run.run_id, filters, parse_sort(sort), after, ROWS)
     return {
         "sorted_by": sort,
         "customers": [Score.model_validate_json(body) for body in page.bodies],
-        "count": count_customers(connection, run.run_id, filters) if any(filters) else run.rows,
+        "count": count_customers(connection, run.run_id, filters) if any(given.values()) else run.rows,
         "next_cursor": encode_cursor(run.run_id, sort, page.last) if page.last else None,
     }
 
@@ -102,7 +110,7 @@ def get_customer_page(request: Request, customer_id: str) -> Response:
     """One customer: risk, reasons, what to do, what it owes, key facts."""
     with reading(service_of(request).store) as connection:
         run = served_run(connection)
-        stored = find_customer(connection, customer_id)
+        stored = find_customer(connection, customer_id, manager_of(request))
         owing = find_debtor(connection, customer_id)
         cases = list_cases(connection, AlertFilters(customer_id=customer_id), None, ROWS)
     if stored is None:
@@ -118,8 +126,13 @@ def whole_page(request: Request, template: str, run: PublishedRun | None, **valu
     language = language_of(request)
     service = service_of(request)
     others = [(other, _in_language(request, other)) for other in LANGUAGES]
+    if not service.settings.access.personal_data:
+        values = page_without_personal_data(values)
+    signed = {"is_signed_in": principal_of(request).by_cookie}
     page = HTMLResponse(
-        render(template, language, service=service, run=run, languages=others, **_heading(service, run), **values),
+        render(
+            template, language, service=service, run=run, languages=others, **signed, **_heading(service, run), **values
+        ),
         headers={"Content-Language": language, "Vary": "Accept-Language, Cookie"},
     )
     chosen = request.query_params.get("lang")

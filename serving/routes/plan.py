@@ -23,9 +23,18 @@ from serving.routes.customers import not_found
 from serving.routes.state import service_of
 from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
-from serving.store import PlanFilters, Position, contact_of, find_customer, held_plan, list_contacts, reading
+from serving.security.access import ScopedRoute, manager_of
+from serving.store import (
+    PlanFilters,
+    Position,
+    contact_of,
+    find_customer,
+    held_plan,
+    list_contacts,
+    reading,
+)
 
-router = APIRouter(prefix="/v1", tags=["plan"])
+router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["plan"])
 
 SORT = "place"
 Name = Annotated[str | None, Query(min_length=1, max_length=200)]
@@ -49,7 +58,7 @@ def get_recommendations(
 ) -> Response:
     """The action that is expected to earn most, other actions that fit, and the customer's place in the current plan."""
     with reading(service_of(request).store) as connection:
-        stored = find_customer(connection, customer_id)
+        stored = find_customer(connection, customer_id, manager_of(request))
         if stored is None:
             raise not_found(customer_id)
         plan = held_plan(connection)
@@ -87,7 +96,7 @@ def get_plan(
             raise _no_plan()
         after = decode_cursor(cursor, plan.plan_id, SORT).value if cursor else 0
         filters = PlanFilters(action, team, channel, account_manager)
-        page = list_contacts(connection, plan, filters, int(after or 0), limit)
+        page = list_contacts(connection, plan, filters, int(after or 0), limit, manager_of(request))
     following = encode_cursor(plan.plan_id, SORT, Position(float(page.last), "")) if page.last else None
     tail = orjson.dumps({"next_cursor": following})
     body = b'{"plan":%b,"contacts":[%b],%b' % (plan.body, b",".join(page.bodies), tail[1:])

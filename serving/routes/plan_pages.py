@@ -10,9 +10,10 @@ from serving.pages import formats
 from serving.plan_schemas import PlanItem, PlanSummary
 from serving.routes.pages import ROWS, whole_page
 from serving.routes.state import Service, service_of
+from serving.security.access import ScopedRoute, manager_of
 from serving.store import PlanFilters, current_run, held_plan, list_contacts, plan_words, reading
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=ScopedRoute, include_in_schema=False)
 
 _Asked = Annotated[str, Query(max_length=8192)]
 
@@ -25,11 +26,12 @@ def get_plan_page(request: Request, manager: _Asked = "", team: _Asked = "", aft
         run, plan = current_run(connection), held_plan(connection)
         if plan is None:
             return whole_page(request, "plan.html", run=run, plan=None)
+        own = manager_of(request)
         asked = {"manager": manager.strip(), "team": team.strip()}
         filters = PlanFilters(team=asked["team"] or None, account_manager=asked["manager"] or None)
         place = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
-        page = list_contacts(connection, plan, filters, place, ROWS)
-        managers, teams = (plan_words(connection, plan, name) for name in ("account_manager", "team"))
+        page = list_contacts(connection, plan, filters, place, ROWS, own)
+        managers, teams = (plan_words(connection, plan, name, own) for name in ("account_manager", "team"))
     summary = PlanSummary.model_validate_json(plan.body)
     contacts = [PlanItem.model_validate_json(body) for body in page.bodies]
     return whole_page(

@@ -20,9 +20,19 @@ from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_curs
 from serving.routes.state import age_header, served_run, service_of
 from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
-from serving.store import InvoiceFilters, InvoicePosition, Position, find_debtor, invoices_of, list_invoices, reading
+from serving.security.access import ScopedRoute, manager_of
+from serving.store import (
+    InvoiceFilters,
+    InvoicePosition,
+    Position,
+    find_customer,
+    find_debtor,
+    invoices_of,
+    list_invoices,
+    reading,
+)
 
-router = APIRouter(prefix="/v1", tags=["receivables"])
+router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["receivables"])
 
 SORT = "-late_amount"
 
@@ -46,7 +56,9 @@ def get_receivables(
     service = service_of(request)
     with reading(service.store) as connection:
         run = served_run(connection)
-        debtor = find_debtor(connection, customer_id)
+        manager = manager_of(request)
+        is_seen = manager is None or find_customer(connection, customer_id, manager) is not None
+        debtor = find_debtor(connection, customer_id) if is_seen else None
         if debtor is None:
             raise _no_debtor(customer_id)
         invoices = invoices_of(connection, customer_id)
@@ -79,7 +91,9 @@ def get_invoices(
     with reading(service.store) as connection:
         run = served_run(connection)
         after = _position(decode_cursor(cursor, run.run_id, SORT)) if cursor else None
-        page = list_invoices(connection, run.run_id, InvoiceFilters(risk, overdue, customer), after, limit)
+        page = list_invoices(
+            connection, run.run_id, InvoiceFilters(risk, overdue, customer, manager_of(request)), after, limit
+        )
     following = encode_cursor(run.run_id, SORT, Position(*page.last)) if page.last else None
     head = orjson.dumps({"run_id": run.run_id, "as_of": run.as_of}, option=orjson.OPT_UTC_Z)
     tail = orjson.dumps({"next_cursor": following})

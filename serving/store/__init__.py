@@ -20,11 +20,13 @@ from serving.store.debts import (
     invoices_of,
     list_invoices,
 )
+from serving.store.events import Reached, ServedRun, bodies_of, kept_run_ids, reached, serving_run, store_rescored
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
+from serving.store.keys import API_KEYS, AUDIT
 from serving.store.log_tables import ACTIONS, OUTCOMES
 from serving.store.places import STORE_FILE, Place, store_place
 from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
-from serving.store.publishing import NO_ACTION, Run, publish, roll_back
+from serving.store.publishing import Run, publish, roll_back
 from serving.store.queries import (
     Filters,
     Found,
@@ -38,13 +40,16 @@ from serving.store.queries import (
     find_customer,
     find_customers,
     list_customers,
-    published_of,
+    served_publication,
 )
+from serving.store.summaries import NO_ACTION, run_of_manager
 from serving.store.tables import SORT_COLUMNS
 
 __all__ = [
     "ACTIONS",
     "ALERTS",
+    "API_KEYS",
+    "AUDIT",
     "NO_ACTION",
     "OUTCOMES",
     "SORT_COLUMNS",
@@ -65,12 +70,15 @@ __all__ = [
     "PlanFilters",
     "Position",
     "Published",
+    "Reached",
     "Run",
+    "ServedRun",
     "Sort",
     "Store",
     "Stored",
     "StoredPlan",
     "add_evidence",
+    "bodies_of",
     "contact_of",
     "count_customers",
     "current_evidence",
@@ -80,6 +88,7 @@ __all__ = [
     "find_debtor",
     "held_plan",
     "invoices_of",
+    "kept_run_ids",
     "list_actions",
     "list_contacts",
     "list_customers",
@@ -91,10 +100,14 @@ __all__ = [
     "open_store",
     "plan_words",
     "publish",
-    "published_of",
+    "reached",
     "reading",
     "roll_back",
+    "run_of_manager",
+    "served_publication",
+    "serving_run",
     "store_place",
     "store_plan",
+    "store_rescored",
     "take_back_last",
 ]

@@ -11,6 +11,7 @@ from features.text import Text
 from serving.store.database import Store, writing
 from serving.store.dialects import insert_rows, is_one_of
 from serving.store.log_tables import ACTIONS, OUTCOMES
+from serving.store.queries import customers_of
 
 _BODIES_AT_ONCE = 10_000
 
@@ -61,12 +62,22 @@ def log_outcomes(store: Store, entries: Sequence[Entry], received_at: datetime) 
 
 
 def list_actions(
-    connection: Connection, customer_id: str | None, campaign: str | None, before: int | None, limit: int
+    connection: Connection,
+    customer_id: str | None,
+    campaign: str | None,
+    before: int | None,
+    limit: int,
+    account_manager: str | None = None,
 ) -> LogPage:
-    """The next ``limit`` actions, those logged last first, beginning below number ``before``."""
+    """The next ``limit`` actions, those logged last first, beginning below number ``before``.
+
+    With ``account_manager`` only those on customers of this one.
+    """
     asked = select(ACTIONS.c.number, ACTIONS.c.body).order_by(ACTIONS.c.number.desc()).limit(limit + 1)
     for column, value in ((ACTIONS.c.customer_id, customer_id), (ACTIONS.c.campaign, campaign)):
         asked = asked if value is None else asked.where(column == value)
+    if account_manager is not None:
+        asked = asked.where(ACTIONS.c.customer_id.in_(customers_of(account_manager)))
     if before is not None:
         asked = asked.where(ACTIONS.c.number < before)
     rows = connection.execute(asked).all()

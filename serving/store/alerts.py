@@ -9,18 +9,23 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, insert, or_, sel
 
 from serving.store.alert_tables import ALERT_EVENTS, ALERT_RUNS, ALERTS
 from serving.store.dialects import insert_rows
+from serving.store.queries import customers_of
 
 _ROWS_AT_ONCE = 2_000
 
 
 class AlertFilters(NamedTuple):
-    """Which cases a list holds; None means all. Without a ``status`` only live ones are listed. ``owner`` "" is nobody."""
+    """Which cases a list holds; None means all. Without a ``status`` only live ones are listed. ``owner`` "" is nobody.
+
+    ``account_manager`` is whose customer it is now, whoever looks after the case.
+    """
 
     rank: int | None = None
     kind: str | None = None
     owner: str | None = None
     status: str | None = None
     customer_id: str | None = None
+    account_manager: str | None = None
 
 
 class AlertPosition(NamedTuple):
@@ -147,9 +152,11 @@ def count_cases(connection: Connection, filters: AlertFilters) -> dict[int, int]
     return {int(row[0]): int(row[1]) for row in connection.execute(asked)}
 
 
-def owners(connection: Connection) -> list[str]:
-    """Everybody who looks after a live case."""
+def owners(connection: Connection, account_manager: str | None = None) -> list[str]:
+    """Everybody who looks after a live case, or after one of this account manager's customers."""
     asked = select(ALERTS.c.owner).where(ALERTS.c.closed_at.is_(None), ALERTS.c.owner.is_not(None))
+    if account_manager is not None:
+        asked = asked.where(ALERTS.c.customer_id.in_(customers_of(account_manager)))
     return list(connection.scalars(asked.distinct().order_by(ALERTS.c.owner)))
 
 
@@ -157,6 +164,8 @@ def _matching(asked: Any, filters: AlertFilters) -> Any:
     for name in ("rank", "kind", "status", "customer_id"):
         if (value := getattr(filters, name)) is not None:
             asked = asked.where(ALERTS.c[name] == value)
+    if filters.account_manager is not None:
+        asked = asked.where(ALERTS.c.customer_id.in_(customers_of(filters.account_manager)))
     if filters.owner is not None:
         asked = asked.where(ALERTS.c.owner == filters.owner if filters.owner else ALERTS.c.owner.is_(None))
     return asked if filters.status is not None else asked.where(ALERTS.c.closed_at.is_(None))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, select, tuple_
 
 from serving.store.bodies import json_bodies
 from serving.store.dialects import insert_table
+from serving.store.queries import customers_of
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS
 
 _ROWS_AT_ONCE = 10_000
@@ -28,6 +29,7 @@ class InvoiceFilters(NamedTuple):
     late_band: str | None = None
     overdue: bool | None = None
     customer_id: str | None = None
+    account_manager: str | None = None
 
 
 class InvoicePosition(NamedTuple):
@@ -100,6 +102,8 @@ def list_invoices(
         asked = asked.where(INVOICES.c.days_overdue > 0 if filters.overdue else INVOICES.c.days_overdue == 0)
     if filters.customer_id is not None:
         asked = asked.where(INVOICES.c.customer_id == filters.customer_id)
+    if filters.account_manager is not None:
+        asked = asked.where(INVOICES.c.customer_id.in_(customers_of(filters.account_manager)))
     if after is not None:
         asked = asked.where(pair < tuple(after))
     ordered = asked.order_by(INVOICES.c.late_amount.desc(), INVOICES.c.invoice_id.desc()).limit(limit + 1)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from serving.store.database import Store, writing
 from serving.store.dialects import insert_rows
+from serving.store.queries import customers_of
 from serving.store.tables import METADATA, NAME, NUMBER
 
 PLANS = Table(
@@ -104,9 +105,16 @@ def held_plan(connection: Connection) -> StoredPlan | None:
     return StoredPlan(*row) if row else None
 
 
-def list_contacts(connection: Connection, plan: StoredPlan, filters: PlanFilters, after: int, limit: int) -> PlanList:
-    """Contacts of the plan in the order of money, those after place ``after``."""
+def list_contacts(
+    connection: Connection, plan: StoredPlan, filters: PlanFilters, after: int, limit: int, own: str | None = None
+) -> PlanList:
+    """Contacts of the plan in the order of money, those after place ``after``.
+
+    With ``own`` only customers whom this account manager looks after now, whoever did when the plan was made.
+    """
     wanted = [PLAN_ITEMS.c[name] == value for name, value in filters._asdict().items() if value is not None]
+    if own is not None:
+        wanted.append(PLAN_ITEMS.c.customer_id.in_(customers_of(own)))
     query = (
         select(PLAN_ITEMS.c.place, PLAN_ITEMS.c.body)
         .where(PLAN_ITEMS.c.plan == plan.number, PLAN_ITEMS.c.place > after, *wanted)
@@ -118,10 +126,15 @@ def list_contacts(connection: Connection, plan: StoredPlan, filters: PlanFilters
     return PlanList([row.body for row in page], page[-1].place if len(rows) > limit else None)
 
 
-def plan_words(connection: Connection, plan: StoredPlan, name: str) -> list[str]:
-    """What stands in one column (account_manager or team) of the plan's contacts, each once, in order."""
+def plan_words(connection: Connection, plan: StoredPlan, name: str, own: str | None = None) -> list[str]:
+    """What stands in one column (account_manager or team) of the plan's contacts, each once, in order.
+
+    With ``own`` only of customers whom this account manager looks after now.
+    """
     column = PLAN_ITEMS.c[name]
     found = select(column).where(PLAN_ITEMS.c.plan == plan.number, column.is_not(None)).distinct().order_by(column)
+    if own is not None:
+        found = found.where(PLAN_ITEMS.c.customer_id.in_(customers_of(own)))
     return list(connection.scalars(found))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from features.errors import NotFoundError, StorageError
@@ -21,16 +21,14 @@ from serving.store.database import Store, writing
 from serving.store.debts import Debts, insert_debts
 from serving.store.dialects import insert_table
 from serving.store.queries import current_run
-from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS, SCORES
-
-NO_ACTION = "no_action"
-"""The recommended action of a customer for whom no action pays."""
+from serving.store.summaries import totals
+from serving.store.tables import CURRENT, DEBTORS, INVOICES, RESCORED, RUNS, SCORES
 
 _NAMED = {"recommended_action": "action_names", "tier": "tier_names"}
 """Columns of codes whose names the company chose, and where a run's summary keeps these."""
 _ROWS_AT_ONCE = 10_000
 _FLOATS = [f.name for f in SCORES_SCHEMA if f.type == pa.float64()]
-_COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body")]
+_COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body", "rescored_as_of")]
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _forget_all_but(connection: Connection, number: int, run_id: str) -> None:
     """Remove every run except ``number``, before the new rows come: they then take the room that this frees."""
     connection.execute(delete(CURRENT))
     keep = select(RUNS.c.number).where(RUNS.c.number == number, RUNS.c.run_id != run_id)
-    for table in (SCORES, DEBTORS, INVOICES):
+    for table in (SCORES, DEBTORS, INVOICES, RESCORED):
         connection.execute(delete(table).where(table.c.run.not_in(keep)))
     connection.execute(delete(RUNS).where(RUNS.c.number.not_in(keep)))
 
@@ -229,45 +227,13 @@ def _broken(what: Text) -> StorageError:
 
 
 def _summarise(connection: Connection, number: int, facts: dict[str, Any], leaving: Text | None) -> None:
-    """Count and sum what was inserted, and write it beside the run. A sum of which no part is known is None."""
-    mine = SCORES.c.run == number
-    acts = SCORES.c.recommended_action != NO_ACTION
-    rows, abstained, valued, stake, profit, lifetime_value = connection.execute(
-        select(
-            func.count(),
-            func.count().filter(SCORES.c.churn_probability.is_(None)),
-            func.count(SCORES.c.value_at_stake),
-            func.coalesce(func.sum(SCORES.c.value_at_stake).filter(SCORES.c.churn_band == "high"), 0.0),
-            func.coalesce(func.sum(SCORES.c.expected_profit).filter(acts), 0.0),
-            func.sum(SCORES.c.lifetime_value),
-        ).where(mine)
-    ).one()
-    by_action = _counts(connection, number, "recommended_action")
+    """Count and sum what was inserted, and write it beside the run."""
+    counted = totals(connection, SCORES.c.run == number)
     summary = RunSummary(
-        customers=rows,
-        abstained=abstained,
         leaving=BilingualText(**leaving._asdict()) if leaving else None,
-        by_segment=_counts(connection, number, "segment"),
-        by_churn_band=_counts(connection, number, "churn_band"),
-        by_tier=_counts(connection, number, "tier"),
-        by_lifecycle_stage=_counts(connection, number, "lifecycle_stage"),
-        by_trajectory=_counts(connection, number, "trajectory"),
-        lifetime_value=lifetime_value,
-        by_action=by_action,
         **{name: {k: BilingualText(**v) for k, v in facts.pop(name).items()} for name in _NAMED.values()},
-        high_risk_value_at_stake=stake if valued else None,
-        expected_profit=profit if by_action else None,
+        **counted,
         **facts,
     )
-    connection.execute(update(RUNS).where(RUNS.c.number == number).values(summary=summary.model_dump_json(), rows=rows))
-
-
-def _counts(connection: Connection, number: int, name: str) -> dict[str, int]:
-    column = SCORES.c[name]
-    counted = (
-        select(column, func.count())
-        .where(SCORES.c.run == number, column.is_not(None))
-        .group_by(column)
-        .order_by(func.count().desc(), column)
-    )
-    return dict(connection.execute(counted).all())
+    changed = update(RUNS).where(RUNS.c.number == number)
+    connection.execute(changed.values(summary=summary.model_dump_json(), rows=counted["customers"]))

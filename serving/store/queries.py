@@ -28,7 +28,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from serving.schemas import PublishedRun, RunSummary
-from serving.store.tables import CURRENT, RUNS, SCORES
+from serving.store.dialects import is_one_of
+from serving.store.tables import CURRENT, RESCORED, RUNS, SCORES
 
 
 class Published(NamedTuple):
@@ -53,7 +54,7 @@ class Found(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """Which customers a list holds; None means all. ``search`` is the start of an id or a part of a name."""
+    """Which customers a list holds; None means all. ``search`` is the start of an id or, unless ``ids_only``, a part of a name."""
 
     segment: str | None = None
     churn_band: str | None = None
@@ -62,6 +63,8 @@ class Filters(NamedTuple):
     stage: str | None = None
     trajectory: str | None = None
     search: str | None = None
+    account_manager: str | None = None
+    ids_only: bool = False
 
 
 class Sort(NamedTuple):
@@ -103,22 +106,24 @@ def _published(row: Row[tuple[object, ...]]) -> PublishedRun:
     )
 
 
-def published_of(run: PublishedRun) -> Published:
-    """What answers from a run tell of it."""
-    return _publication(run.run_id, run.as_of, run.published_at)
+def served_publication(connection: Connection) -> Published | None:
+    """What answers from the run that is served tell of it; None while none is."""
+    row = connection.execute(select(*_RUN).select_from(_SERVED)).first()
+    return _publication(*row) if row else None
 
 
-@lru_cache(maxsize=8)
-def _publication(run_id: str, as_of: datetime | str, published_at: datetime | str) -> Published:
-    """From the run's columns, as instants or as they are stored. Look-ups ask for the same one again and again."""
-    spoken_for, at = (datetime.fromisoformat(t) if isinstance(t, str) else t for t in (as_of, published_at))
-    return Published(spoken_for, sha256(f"{run_id} {at.timestamp()}".encode()).hexdigest()[:16])
+@lru_cache(maxsize=256)
+def _publication(run_id: str, as_of: str, published_at: str, changed: str | None = None) -> Published:
+    """From the columns as they are stored; ``changed`` is what events did last. Look-ups ask for the same again and again."""
+    tag = sha256(f"{run_id} {published_at} {as_of} {changed}".encode()).hexdigest()[:16]
+    return Published(datetime.fromisoformat(as_of), tag)
 
 
-_RUN = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.published_at)
+_CHANGED = select(RESCORED.c.sequence).where(RESCORED.c.run == RUNS.c.number).scalar_subquery()
+_RUN = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.published_at, _CHANGED)
 _SERVED = CURRENT.join(RUNS, CURRENT.c.run == RUNS.c.number)
 _ONE = (
-    select(SCORES.c.body, *_RUN)
+    select(SCORES.c.body, RUNS.c.run_id, func.coalesce(SCORES.c.rescored_as_of, RUNS.c.as_of), RUNS.c.published_at)
     .select_from(_SERVED.join(SCORES, SCORES.c.run == RUNS.c.number))
     .where(SCORES.c.customer_id == bindparam("customer_id"))
 )
@@ -127,38 +132,53 @@ _ASKED = func.json_each(bindparam("customer_ids")).table_valued("value")
 # its index: from an outer join SQLite cannot turn to reading all scores for each id.
 _MANY = union_all(
     select(*_RUN).select_from(_SERVED),
-    select(_ASKED.c.value, SCORES.c.body, null()).select_from(
+    select(_ASKED.c.value, SCORES.c.body, null(), null()).select_from(
         CURRENT.join(_ASKED, true()).outerjoin(
             SCORES, and_(SCORES.c.run == CURRENT.c.run, SCORES.c.customer_id == _ASKED.c.value)
         )
     ),
 )
-_AMONG = SCORES.c.customer_id.in_(bindparam("customer_ids", expanding=True))
-_MANY_ANYWHERE = select(SCORES.c.customer_id, SCORES.c.body, *_RUN).select_from(
-    _SERVED.outerjoin(SCORES, and_(SCORES.c.run == CURRENT.c.run, _AMONG))
-)
+_ONE_OF = _ONE.where(SCORES.c.account_manager == bindparam("account_manager"))
 
 
-def find_customer(connection: Connection, customer_id: str) -> Stored | None:
-    """The customer in the run that is served now; None when there is none of this id."""
-    if connection.dialect.name == "sqlite":
-        rows = _by_driver(connection, _ONE_IN_SQLITE, {"customer_id": customer_id})
+def find_customer(connection: Connection, customer_id: str, account_manager: str | None = None) -> Stored | None:
+    """The customer in the run that is served now; None when there is none of this id, or of this account manager."""
+    asked = {"customer_id": customer_id}
+    if account_manager is not None:
+        rows: Sequence[Sequence[Any]] = connection.execute(_ONE_OF, {**asked, "account_manager": account_manager}).all()
+    elif connection.dialect.name == "sqlite":
+        rows = _by_driver(connection, _ONE_IN_SQLITE, asked)
     else:
-        rows = connection.execute(_ONE, {"customer_id": customer_id}).all()
+        rows = connection.execute(_ONE, asked).all()
     if not rows:
         return None
     body, *run = rows[0]
     return Stored(body, _publication(*run))
 
 
-def find_customers(connection: Connection, customer_ids: Sequence[str]) -> Found | None:
-    """Those of ``customer_ids`` that are in the run that is served now; one statement. None: there is no run."""
+def customers_of(account_manager: str) -> Select[tuple[str]]:
+    """The ids of an account manager's customers in the run that is served now."""
+    served = select(CURRENT.c.run).scalar_subquery()
+    return select(SCORES.c.customer_id).where(SCORES.c.run == served, SCORES.c.account_manager == account_manager)
+
+
+def find_customers(
+    connection: Connection, customer_ids: Sequence[str], account_manager: str | None = None
+) -> Found | None:
+    """Those of ``customer_ids`` that are in the run that is served now; one statement. None: there is no run.
+
+    With ``account_manager`` only those of this one.
+    """
     askable = [customer_id for customer_id in customer_ids if "\0" not in customer_id]  # SQLite's JSON ends at a NUL
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and account_manager is None:
         rows = _by_driver(connection, _MANY_IN_SQLITE, {"customer_ids": orjson.dumps(askable).decode()})
         run, rows = rows[:1], rows[1:]
     else:
-        rows = connection.execute(_MANY_ANYWHERE, {"customer_ids": askable}).all()
+        among = and_(SCORES.c.run == CURRENT.c.run, is_one_of(connection, SCORES.c.customer_id, askable))
+        if account_manager is not None:
+            among = and_(among, SCORES.c.account_manager == account_manager)
+        found = select(SCORES.c.customer_id, SCORES.c.body, *_RUN).select_from(_SERVED.outerjoin(SCORES, among))
+        rows = connection.execute(found).all()
         run = [row[2:] for row in rows[:1]]
     if not run:
         return None
@@ -190,12 +210,13 @@ def list_customers(
     Equal values are ordered by customer id, so that pages neither overlap nor leave anybody out.
     """
     asked = _matching(run_id, filters)
+    column = _sorted_by(sort, filters)
     rows: list[Row[Any]] = []
     if after is None or after.value is not None:
-        rows += connection.execute(_with_value(asked, sort, after).limit(limit + 1)).all()
+        rows += connection.execute(_with_value(asked, column, sort.descending, after).limit(limit + 1)).all()
     if len(rows) <= limit and sort.column != "customer_id":
         start = after if after is not None and after.value is None else None
-        rows += connection.execute(_without_value(asked, sort, start).limit(limit + 1 - len(rows))).all()
+        rows += connection.execute(_without_value(asked, column, start).limit(limit + 1 - len(rows))).all()
     shown = rows[:limit]
     more = len(rows) > limit
     return Page([row.body for row in shown], Position(shown[-1].sorted_by, shown[-1].customer_id) if more else None)
@@ -215,6 +236,7 @@ _FILTERED = {
     "tier": "tier",
     "stage": "lifecycle_stage",
     "trajectory": "trajectory",
+    "account_manager": "account_manager",
 }
 """Filters that ask for one value, and the column that has it."""
 
@@ -226,31 +248,41 @@ def _matching(run_id: str, filters: Filters) -> _Asked:
         if (value := getattr(filters, name)) is not None:
             asked = asked.where(SCORES.c[column] == value)
     if filters.search:
-        asked = asked.where(_found_by(filters.search))
+        asked = asked.where(_found_by(filters.search, filters.ids_only))
     return asked
 
 
-def _found_by(search: str) -> ColumnElement[bool]:
-    return or_(
-        SCORES.c.customer_id.istartswith(search, autoescape=True),
-        SCORES.c.customer_name.icontains(search, autoescape=True),
-    )
+def _found_by(search: str, ids_only: bool) -> ColumnElement[bool]:
+    by_id = SCORES.c.customer_id.istartswith(search, autoescape=True)
+    return by_id if ids_only else or_(by_id, SCORES.c.customer_name.icontains(search, autoescape=True))
 
 
-def _with_value(asked: _Asked, sort: Sort, after: Position | None) -> Select[tuple[str, bytes, float | str]]:
+def _sorted_by(sort: Sort, filters: Filters) -> ColumnElement[Any]:
+    """What to sort by. An account manager has few customers: better to fetch and sort them than to walk a whole index in its
+    order in search of them, as a database would do for a bare column.
+    """
+    column = SCORES.c[sort.column]
+    return column if filters.account_manager is None else func.coalesce(column, column)
+
+
+def _with_value(
+    asked: _Asked, column: ColumnElement[Any], descending: bool, after: Position | None
+) -> Select[tuple[str, bytes, float | str]]:
     """Those who have a value in the sort column. Comparing (value, id) as a pair walks the index from the position."""
-    column, customer = SCORES.c[sort.column], SCORES.c.customer_id
+    customer = SCORES.c.customer_id
     pair = tuple_(column, customer)
     statement = asked.add_columns(column.label("sorted_by")).where(column.is_not(None))
     if after is not None:
-        statement = statement.where(pair < tuple(after) if sort.descending else pair > tuple(after))
-    order = (column.desc(), customer.desc()) if sort.descending else (column, customer)
+        statement = statement.where(pair < tuple(after) if descending else pair > tuple(after))
+    order = (column.desc(), customer.desc()) if descending else (column, customer)
     return statement.order_by(*order)
 
 
-def _without_value(asked: _Asked, sort: Sort, after: Position | None) -> Select[tuple[str, bytes, None]]:
+def _without_value(
+    asked: _Asked, column: ColumnElement[Any], after: Position | None
+) -> Select[tuple[str, bytes, None]]:
     """Those who have no value in the sort column, by customer id; they follow all who have one."""
-    column, customer = SCORES.c[sort.column], SCORES.c.customer_id
+    customer = SCORES.c.customer_id
     statement = asked.add_columns(column.label("sorted_by")).where(column.is_(None))
     if after is not None:
         statement = statement.where(customer > after.customer_id)

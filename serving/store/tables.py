@@ -57,6 +57,8 @@ SCORES = Table(
     Column("tier", NAME),
     Column("lifecycle_stage", NAME),
     Column("trajectory", NAME),
+    Column("account_manager", NAME),
+    Column("rescored_as_of", NAME),  # ISO 8601, UTC; NULL: the run's own
     Column("body", LargeBinary, nullable=False),  # the Score as finished JSON
     UniqueConstraint("run", "customer_id"),
 )
@@ -82,6 +84,8 @@ for _column in SORT_COLUMNS[:-1]:
         SCORES.c.churn_band,
         SCORES.c.recommended_action,
     )
+
+Index("scores_by_account_manager", SCORES.c.run, SCORES.c.account_manager, SCORES.c.customer_id)
 
 DEBTORS = Table(
     "debtors",
@@ -121,3 +125,12 @@ CURRENT = Table(
     Column("run", ForeignKey("runs.number"), nullable=False),
     Column("previous_run", ForeignKey("runs.number")),
 )
+
+RESCORED = Table(
+    "rescored",
+    METADATA,
+    Column("run", ForeignKey("runs.number"), primary_key=True),
+    Column("sequence", Integer, nullable=False),  # the last event that is in the run's scores
+    Column("as_of", NAME, nullable=False),  # ISO 8601, UTC: of the last time that scores were computed again
+)
+"""One row a run that events have changed."""

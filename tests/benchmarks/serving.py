@@ -104,7 +104,8 @@ def in_turns(
 def results(what: str, costs: dict[str, Cost], line: float) -> list[Result]:
     """The figures of one job: both costs, their ratio against the line, and the range of the ratio's middle half."""
     floor, ours = costs["floor"], costs["ours"]
-    ratios = sorted(a / b for a, b in zip(ours.microseconds, floor.microseconds, strict=True))
+    # a few requests may cost less than the clock counts
+    ratios = sorted(a / max(b, 1.0) for a, b in zip(ours.microseconds, floor.microseconds, strict=True))
     quarter = len(ratios) // 4
     return [
         Result(f"{what}: floor", statistics.median(floor.microseconds), "CPU µs a request"),

@@ -16,8 +16,9 @@ import pytest
 
 from features.errors import StorageError
 from serving.language import preferred
+from serving.routes.state import ServeSettings
 from serving.score_schema import SCORES_SCHEMA
-from serving.server import ServeError, listen, settings_of
+from serving.server import ServeError, listen, reachable, settings_of
 from serving.store import open_store, publish
 from tests.serving.conftest import AS_OF, COMPANY, ODD_ID, run, score, serving, table, write_project
 
@@ -285,6 +286,9 @@ def test_the_openapi_description_gives_examples_and_problems(server: str) -> Non
         "/v1/runs/current",
         "/v1/actions",
         "/v1/outcomes",
+        "/v1/score",
+        "/v1/events",
+        "/v1/events/status",
         "/healthz",
         "/readyz",
     }
@@ -325,10 +329,11 @@ def test_scores_appear_replace_each_other_and_vanish_without_a_restart(tmp_path:
         assert not path.exists()
 
 
-def test_a_public_address_is_refused_with_the_reason() -> None:
+def test_a_public_address_is_refused_with_the_reason(tmp_path: Path) -> None:
+    settings = ServeSettings(tmp_path / "store.db")
     for host in ("0.0.0.0", "::", "192.168.1.4", "example.com", ""):
-        with pytest.raises(ServeError, match="no access keys yet"):
-            listen(host, 0)
+        with pytest.raises(ServeError, match="there is no access key"):
+            reachable(settings, host)
 
 
 def test_a_taken_port_is_a_clear_error_that_names_a_free_one() -> None:
@@ -363,7 +368,6 @@ def test_settings_come_from_the_project_file(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_opened_stops_the_server_from_starting(tmp_path: Path) -> None:
     from serving.app import create_app
-    from serving.routes.state import ServeSettings
 
     (tmp_path / "store.db").write_text("no database at all, but long enough to look like one" * 10)
     with pytest.raises(StorageError, match="not a Retinue store"):

@@ -19,6 +19,8 @@ from features.text import Text
 from serving.pages import formats, texts
 from serving.pages.alert_texts import ALERTS
 from serving.pages.plan_texts import PLAN
+from serving.pages.sign_in_texts import SIGN_IN
+from serving.security.access import ANYBODY_HERE, WHO
 from serving.store import open_store, publish
 from tests.serving.conftest import AS_OF, ODD_ID, run, score, serving, table, write_project
 from training.models.rfm import SEGMENTS
@@ -209,8 +211,8 @@ def test_the_templates_use_every_text_and_no_other() -> None:
     templates = "".join(path.read_text() for path in (PAGES / "templates").glob("*.html"))
     used = set(re.findall(r'say\([\'"](\w+)[\'"]', templates)) | {"raises", "lowers"}
     by_formats = {"today", "days_old_one", "days_old", "years_old"}
-    assert used | by_formats == set(texts.PAGE) | set(ALERTS) | set(PLAN)
-    assert len(used | by_formats) == len(texts.PAGE) + len(ALERTS) + len(PLAN)
+    assert used | by_formats == set(texts.PAGE) | set(ALERTS) | set(PLAN) | set(SIGN_IN)
+    assert len(used | by_formats) == len(texts.PAGE) + len(ALERTS) + len(PLAN) + len(SIGN_IN)
 
 
 def test_vendored_files_are_the_ones_that_were_published() -> None:
@@ -404,7 +406,14 @@ def test_the_clock_of_the_pages_is_set_from_outside(tmp_path: Path) -> None:
     store = open_store(path)
     publish(store, run(), table([score("C-1")]))
     app = create_app(ServeSettings(path, clock=lambda: datetime(2026, 4, 3, 1, tzinfo=UTC)))
-    scope = {"type": "http", "app": app, "headers": [], "query_string": b"", "path": "/", "server": ("localhost", 80)}
+    scope = {
+        "type": "http",
+        "app": app,
+        "headers": [],
+        "query_string": b"",
+        "path": "/",
+        "server": ("localhost", 80),
+    } | {WHO: ANYBODY_HERE}
     page = bytes(get_list(Request(scope)).body).decode()
     app.state.service.held.close()
     app.state.service.store.close()

@@ -20,6 +20,8 @@ from training.ledger import (
     GUARDS,
     Promotion,
     Scoring,
+    Service,
+    Shadow,
     append,
     last_promotion,
     read_ledger,
@@ -74,6 +76,24 @@ def test_what_was_written_is_read_again_in_its_order(filled: Path) -> None:
     assert [entry.number for entry in entries] == [1, 2, 3]
     assert [entry.record for entry in entries[:2]] == [PROMOTION, SCORING]
     assert [entry.previous_digest for entry in entries] == [FIRST_DIGEST, entries[0].digest, entries[1].digest]
+    assert verify(filled) is None
+
+
+def test_a_ledger_of_an_earlier_release_takes_what_servers_say_and_keeps_its_digests(filled: Path) -> None:
+    before = read_ledger(filled)
+    old = "UPDATE sqlite_master SET sql = replace(sql, ', ''service'', ''shadow''', '') WHERE name = 'entries'"
+    run_sql(filled, "PRAGMA writable_schema = ON", old)
+    further = "INSERT INTO entries SELECT 4, at, 'service', body, digest, 'x' FROM entries WHERE number = 3"
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        run_sql(filled, further)
+    refused = Service(utc(2026, 1, 8), "acme-churn", "2", "champion", "host 1 2.0", refused=Text("No.", "不。"))
+    shadow = Shadow(utc(2026, 1, 9), utc(2026, 1, 8), "acme-churn", "2", "1", "host 1 2.0", 10, 0.1, 0.2, 0.3)
+    for record in (refused, shadow):
+        with writing(filled) as book:
+            append(book, record)
+    entries = read_ledger(filled)
+    assert entries[:3] == before
+    assert [entry.record for entry in entries[3:]] == [refused, shadow]
     assert verify(filled) is None
 
 

@@ -30,11 +30,13 @@ COMMANDS = (
     "alerts",
     "models",
     "experiment",
+    "keys",
 )
 GROUPS = {
     "alerts": ("raise", "list", "show", "act"),
     "models": ("list", "show", "compare", "promote", "rollback", "ledger"),
     "experiment": ("assign", "report", "export", "learn"),
+    "keys": ("create", "list", "rotate", "revoke"),
 }
 
 

@@ -5,12 +5,12 @@ import pandas as pd
 
 from features.project import ChurnSettings
 from features.text import Text
-from training.kinds.kind import WINDOWS, ChurnKind, Flags, Floats
+from training.kinds.kind import WINDOWS, ChurnKind, Columns, Flags, Floats
 
 RUNNING = "contracts_running"
 
 
-def _has_a_contract(frame: pd.DataFrame, horizon_days: int, active_within_days: int) -> Flags:
+def _has_a_contract(frame: Columns, horizon_days: int, active_within_days: int) -> Flags:
     return np.asarray(frame[RUNNING] > 0)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from features.project import ChurnSettings
 from features.text import Text
-from training.kinds.kind import WINDOWS, ChurnKind, Flags, Floats
+from training.kinds.kind import WINDOWS, ChurnKind, Columns, Flags, Floats
 from training.kinds.silence import ALONE, SINCE_LAST, bought_recently
 
 YEAR_DAYS = 365
@@ -22,9 +22,10 @@ def usual_spend(frame: pd.DataFrame, horizon_days: int) -> Floats:
     return np.asarray(frame[SPEND].to_numpy(dtype=np.float64) * horizon_days / days, dtype=np.float64)
 
 
-def _has_a_habit(frame: pd.DataFrame, horizon_days: int, active_within_days: int) -> Flags:
-    known_long = (frame[KNOWN_DAYS] >= horizon_days).to_numpy()
-    return bought_recently(frame, horizon_days, active_within_days) & known_long & (frame[SPEND] > 0).to_numpy()
+def _has_a_habit(frame: Columns, horizon_days: int, active_within_days: int) -> Flags:
+    known_long: Flags = np.asarray(frame[KNOWN_DAYS] >= horizon_days)
+    has_spent: Flags = np.asarray(frame[SPEND] > 0)
+    return bought_recently(frame, horizon_days, active_within_days) & known_long & has_spent
 
 
 def _spent_little(frame: pd.DataFrame, spend: Floats, churn: ChurnSettings) -> Flags:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,13 @@ Flags = NDArray[np.bool_]
 
 WINDOWS = "(SELECT unnest($cutoffs::TIMESTAMP[]) AS as_of, unnest($ends::TIMESTAMP[]) AS until)"
 """SQL for the windows [as_of, until) that are looked at, as the relation of every kind's ``evidence``."""
+
+
+class Columns(Protocol):
+    """Features by name: a frame, or plain arrays."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The values of one feature, shape (rows,)."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class ChurnKind:
     needs: tuple[str, ...]
     first_fact: str
     population: tuple[str, ...]
-    at_risk: Callable[[pd.DataFrame, int, int], Flags]
+    at_risk: Callable[[Columns, int, int], Flags]
     evidence: str
     left: Callable[[pd.DataFrame, Floats, ChurnSettings], Flags]
     alone: Mapping[str, tuple[str, int]]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from features.project import ChurnSettings
 from features.text import Text
-from training.kinds.kind import WINDOWS, ChurnKind, Flags, Floats
+from training.kinds.kind import WINDOWS, ChurnKind, Columns, Flags, Floats
 
 SINCE_LAST = "days_since_last_purchase"
 
@@ -17,7 +17,7 @@ ALONE = {
 """What every shop can rank its customers by without a model."""
 
 
-def bought_recently(frame: pd.DataFrame, horizon_days: int, active_within_days: int) -> Flags:
+def bought_recently(frame: Columns, horizon_days: int, active_within_days: int) -> Flags:
     """Marks the customers who bought within the given days."""
     return np.asarray(frame[SINCE_LAST] <= active_within_days)
 

@@ -170,7 +170,7 @@ class Attributes:
 
     def _encoded(self, name: str, column: pd.Series) -> Floats:
         if name in self.levels:
-            return self.levels[name].codes(_texts(column))
+            return self.levels[name].codes(texts_of(column))
         return _numbers(column)
 
     def _first_left_out(self) -> Text:
@@ -186,7 +186,7 @@ def _kind(name: str, column: pd.Series) -> Levels | Text | None:
         return A_DATE
     if _is_number(column):
         return _why_no_number(name, _numbers(column))
-    texts = _texts(column)
+    texts = texts_of(column)
     if _reads_as_numbers(texts):
         return _why_no_number(name, _numbers(column))
     return _levels(texts)
@@ -230,7 +230,7 @@ def _levels(texts: pd.Series) -> Levels | Text:
     return Levels(tuple(kept), has_other=len(kept) < len(counts))
 
 
-def _texts(column: pd.Series) -> pd.Series:
+def texts_of(column: pd.Series) -> pd.Series:
     """Trimmed texts of any column, None where missing; a whole number is written without its decimal point.
 
     Only the empty text is missing: words such as "none" may well be a level.
@@ -243,7 +243,7 @@ def _texts(column: pd.Series) -> pd.Series:
 
 def _numbers(column: pd.Series) -> Floats:
     """Numbers of any column, NaN where missing, infinite or no number."""
-    values = pd.to_numeric(column if _is_number(column) else _texts(column), errors="coerce")
+    values = pd.to_numeric(column if _is_number(column) else texts_of(column), errors="coerce")
     plain = values.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(plain), plain, np.nan)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from features.prepared import FEW_ROWS
 from training.models.binned import BinnedLogisticChurn
 from training.models.purchase_churn import PurchaseChurn
 from training.models.tree_shap import TreeShap
@@ -136,6 +137,10 @@ class XGBoostChurn:
         numbers = all(dtype.kind in "biuf" for dtype in frame.dtypes[list(self.features)])
         if self._tables is not None and numbers:
             return self._tables.contributions(frame, self.features)
+        return self.contributions_of_few(frame)
+
+    def contributions_of_few(self, frame: pd.DataFrame) -> Floats:
+        """The same without tables, which take as long for one row as for a thousand, and longer to be made."""
         values = self.booster.predict(matrix(frame, self.features, self.categories), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float64)
 
@@ -164,8 +169,11 @@ def matrix(
 ) -> xgb.DMatrix:
     """Feature columns as XGBoost takes them; it splits ``categories`` by sets of codes, all others at a threshold."""
     types = [CODES if name in categories else AMOUNTS for name in features]
+    chosen = frame[list(features)]
+    # going through a frame column by column costs more than scoring a few rows
+    is_plain = len(chosen) <= FEW_ROWS and all(dtype == np.float64 for dtype in chosen.dtypes)
     return xgb.DMatrix(
-        frame[list(features)],
+        chosen.to_numpy() if is_plain else chosen,
         label=churned,
         weight=weight,
         feature_names=[_xgboost_name(name) for name in features],

@@ -1,7 +1,7 @@
 """A churn model as files: native formats without pickle, and golden rows that must come out the same at load."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,19 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
+class Golden:
+    """The first rows that a model was kept with, shape (rows, features), and the probabilities that it gave them."""
+
+    rows: Floats
+    probabilities: Floats
+
+
+@dataclass(frozen=True)
 class StoredModel:
     """A model, its calibrator and what it is for; where leaving has an instant, a model of when; for a panel, its columns.
 
-    Frames are snapshots, or the panel's attributes as `encoded` makes them: float64, NaN where missing.
+    Frames are snapshots, or the panel's attributes as `encoded` makes them: float64, NaN where missing. ``golden`` is
+    there once it was read from files.
     """
 
     facts: ModelFacts
@@ -55,6 +64,7 @@ class StoredModel:
     calibrator: Calibrator
     timing: Timing | None = None
     attributes: Attributes | None = None
+    golden: Golden | None = field(default=None, compare=False, repr=False)
 
     def probability(self, frame: pd.DataFrame) -> Floats:
         """Calibrated probability of leaving, shape (rows,). ``frame`` holds the feature columns."""
@@ -106,8 +116,10 @@ def load_model(directory: Path) -> StoredModel:
         timing = load_timing(directory / TIMING) if (directory / TIMING).is_dir() else None
         attributes = Attributes.from_dict(document["attributes"]) if "attributes" in document else None
         model = KINDS[facts.kind].load(directory, facts.features)
-        stored = StoredModel(facts, model, calibrator, timing, attributes)
-        difference = _golden_difference(stored, document["golden"])
+        golden = _golden(document["golden"], len(facts.features))
+        stored = StoredModel(facts, model, calibrator, timing, attributes, golden)
+        frame = pd.DataFrame(golden.rows, columns=list(facts.features))
+        difference = float(np.max(np.abs(stored.probability(frame) - golden.probabilities)))
     except (OSError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise ModelError(
             Text(
@@ -130,10 +142,9 @@ def load_model(directory: Path) -> StoredModel:
     return stored
 
 
-def _golden_difference(stored: StoredModel, golden: dict[str, Any]) -> float:
-    """The most by which a golden row's probability differs from the stored one."""
-    rows = pd.DataFrame(golden["rows"], columns=list(stored.facts.features), dtype=np.float64)
-    stored_probabilities = np.asarray(golden["probabilities"], dtype=np.float64)
-    if not 0 < len(rows) == len(stored_probabilities):
-        raise ValueError(f"{len(rows)} golden rows for {len(stored_probabilities)} predictions")
-    return float(np.max(np.abs(stored.probability(rows) - stored_probabilities)))
+def _golden(document: dict[str, Any], features: int) -> Golden:
+    """Golden rows as they are kept. Raises ValueError: there are none, or they do not fit each other."""
+    rows, probabilities = (np.asarray(document[name], dtype=np.float64) for name in ("rows", "probabilities"))
+    if not 0 < len(rows) == len(probabilities) or rows.shape != (len(rows), features):
+        raise ValueError(f"{len(rows)} golden rows for {len(probabilities)} predictions of {features} features")
+    return Golden(rows, probabilities)

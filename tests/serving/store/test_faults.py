@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from serving.app import create_app
 from serving.routes.actions import LIST, SORT
 from serving.routes.cursors import encode_cursor
 from serving.routes.state import ServeSettings
+from serving.security.audit import Writer
 from serving.store import Held, Position, Store, current_run, find_customer, publish, reading
 from serving.store.places import STORE_URL
 from tests.features.postgresql import Server, fresh_server
@@ -132,10 +132,11 @@ def test_a_file_that_somebody_else_writes_to_can_be_read_and_is_written_to_after
             assert (await client.post("/v1/actions", json=ACTION)).json()["added"] == 1
 
     with opened(file_store.place, busy_seconds=0.05) as impatient:
-        app.state.service = replace(service, store=impatient)
+        patient, service.store, service.writer = service.store, impatient, Writer(impatient)
         asyncio.run(ask())
+        service.writer.close()
     service.held.close()
-    service.store.close()
+    patient.close()
 
 
 _SMALL_DISK = 'mount -t tmpfs -o size=2m tmpfs "$1" || exit 77; cp -r "$1".full/. "$1"; shift; exec "$@"'

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -110,9 +111,16 @@ class Calibrator:
         calibrated on: it holds what chance did to the calibration and how calibration moves over time. One of these
         customers may differ from their rate for reasons that the model does not know; that it does not hold.
         """
+        _, low, high = self.with_interval(log_odds)
+        return low, high
+
+    def with_interval(self, log_odds: Floats) -> tuple[Floats, Floats, Floats]:
+        """Calibrated probability and the ends of its `interval`, each of shape (rows,)."""
         middle = self._log_odds(log_odds)
-        below, above = (_gap(log_odds, self.knots, gaps) for gaps in (self.below, self.above))
-        return sigmoid(middle - below), sigmoid(middle + above)
+        knots, _, _, below, above = self._curves
+        down, up = (_gap(log_odds, knots, gaps) for gaps in (below, above))
+        probability, low, high = sigmoid(np.stack([middle, middle - down, middle + up]))
+        return probability, low, high
 
     def shifted(self, log_odds_shift: float, standard_error: float) -> Self:
         """The same curve at another level, known with that standard error (log-odds), which widens the band."""
@@ -139,10 +147,15 @@ class Calibrator:
         )
         return cls(str(document["kind"]), knots, heights, below, above)
 
+    @cached_property
+    def _curves(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Knots, heights, slopes between them, and the reach of the band below and above, as arrays."""
+        knots, heights, below, above = map(np.asarray, (self.knots, self.heights, self.below, self.above))
+        return knots, heights, np.diff(heights) / np.diff(knots), below, above
+
     def _log_odds(self, log_odds: Floats) -> Floats:
         """Calibrated log-odds; beyond the knots the curve goes on as steep as in its outermost piece."""
-        knots, heights = np.asarray(self.knots), np.asarray(self.heights)
-        slopes = np.diff(heights) / np.diff(knots)
+        knots, heights, slopes, _, _ = self._curves
         beyond = slopes[0] * np.minimum(log_odds - knots[0], 0) + slopes[-1] * np.maximum(log_odds - knots[-1], 0)
         return np.asarray(np.interp(log_odds, knots, heights) + beyond)
 
@@ -166,7 +179,7 @@ def _heights(curve: Curve, knots: Floats) -> Floats:
     return np.maximum.accumulate(curve(knots))
 
 
-def _gap(log_odds: Floats, knots: tuple[float, ...], gaps: tuple[float, ...]) -> Floats:
+def _gap(log_odds: Floats, knots: Floats, gaps: Floats) -> Floats:
     """Reach of the band to one side; beyond the knots it goes on widening as in its outermost piece, never narrowing."""
     first, last = (gaps[0] - gaps[1]) / (knots[1] - knots[0]), (gaps[-1] - gaps[-2]) / (knots[-1] - knots[-2])
     beyond = max(first, 0) * np.maximum(knots[0] - log_odds, 0) + max(last, 0) * np.maximum(log_odds - knots[-1], 0)

@@ -1,0 +1,229 @@
+"""A company's facts sorted by customer, so that those of a few customers are found at once among a hundred million.
+
+A folder holds, for each table of customers, its rows in an uncompressed Arrow file that is mapped into memory, and
+beside it the customers in order with the place of their first row: a customer's facts are a slice. What is paid on an
+invoice stands with the customer that owes it. Written by the batch, for the run that it publishes.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from features.compiler import compile_statement
+from features.errors import StorageError
+from features.events import accepted_tables
+from features.own_features import all_features
+from features.peer_shares import PeerShares, peer_shares
+from features.readers import quoted
+from features.sources import Facts
+from features.text import Text
+from features.writing import nameless_folder, storage_errors
+
+FOLDER = "facts"
+"""Where indexes lie inside a project's workspace, one folder a run."""
+FORMAT = 1
+_MANIFEST = "index.json"
+_NOTES = "notes.json"
+_NEXT = "next"
+_PEERS = "peers.arrow"
+_OWNERS = "invoice_owners.arrow"
+_ROWS_AT_ONCE = 65_536
+
+
+def index_folder(workspace: Path, run_id: str) -> Path:
+    """Where the index of a run lies."""
+    return workspace / FOLDER / run_id
+
+
+def write_fact_index(facts: Facts, as_of: datetime) -> Path:
+    """Write the facts of all customers as they stand into a folder of the workspace that has no name yet.
+
+    `keep_index` names it; one that a killed run has left is removed by the next. Raises StorageError.
+    """
+    place = facts.project.workspace / FOLDER
+    tables = [name for name in accepted_tables(facts.project) if name in facts.columns]
+    folder = nameless_folder(place / _NEXT)
+    with storage_errors(folder):
+        read = _columns_read(facts)
+        for name in tables:
+            _write_table(facts, name, as_of, read, folder)
+        if "invoices" in tables:
+            owners = (
+                f"SELECT invoice_id AS key, min(customer_id) AS customer_id FROM invoices AS t{_early(facts, as_of)}"
+            )
+            _write(facts, f"{owners} GROUP BY key ORDER BY key", folder / _OWNERS)
+        _write_arrow(peer_shares(facts, as_of, all_features(facts)), folder / _PEERS)
+        manifest = {
+            "format": FORMAT,
+            "as_of": as_of.astimezone(UTC).isoformat(),
+            "events_until": facts.events_until,
+            "tables": {name: sorted(facts.columns[name]) for name in tables},
+        }
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return folder
+
+
+def keep_index(folder: Path, run_id: str, notes: dict[str, Any]) -> Path:
+    """Give what `write_fact_index` wrote to the run ``run_id``, in the place of an earlier one; ``notes`` (JSON) go with it."""
+    target = index_folder(folder.parent.parent, run_id)
+    with storage_errors(target):
+        (folder / _NOTES).write_text(json.dumps(notes, indent=1), encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        return folder.rename(target)
+
+
+def forget_indexes(workspace: Path, kept: Sequence[str]) -> None:
+    """Remove the indexes of all runs but ``kept``. Whoever has one open goes on reading it."""
+    for folder in (workspace / FOLDER).glob("*"):
+        if folder.name not in kept and not folder.name.startswith("."):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_table(facts: Facts, name: str, as_of: datetime, read: frozenset[str], folder: Path) -> None:
+    """Write a table's rows by the customer that they are kept for, with the columns that features ``read``."""
+    described = facts.connection.execute(f"DESCRIBE {quoted(name)}").fetchall()
+    columns = ", ".join(f"t.{quoted(c)}" for c, *_ in described if c in read or name == "customers")
+    source, owner = f"{quoted(name)} AS t", "t.customer_id"
+    if name == "payments" and "invoice_id" in facts.columns[name] and "invoices" in facts.columns:
+        bills = "(SELECT invoice_id, min(customer_id) AS owner FROM invoices GROUP BY invoice_id) AS i"
+        source, owner = f"{source} LEFT JOIN {bills} USING (invoice_id)", "coalesce(i.owner, t.customer_id)"
+    early = _early(facts, as_of)
+    _write(facts, f"SELECT {columns} FROM {source}{early} ORDER BY {owner}", folder / f"{name}.arrow")
+    counted = f"SELECT {owner} AS key, count(*) AS rows FROM {source}{early} GROUP BY key"
+    places = f"SELECT key, CAST(sum(rows) OVER (ORDER BY key) AS BIGINT) AS ends FROM ({counted}) ORDER BY key"
+    _write(facts, places, folder / f"{name}.customers.arrow")
+
+
+def _columns_read(facts: Facts) -> frozenset[str]:
+    """The words of the statement that computes all features, and the columns that tell rows apart."""
+    statement = compile_statement(all_features(facts), facts.columns, facts.project.timezone)
+    return frozenset(re.findall(r"\w+", statement)) | {"customer_id", "invoice_id", "known_at"}
+
+
+def _early(facts: Facts, as_of: datetime) -> str:
+    """SQL: the condition for rows that come from files alone; what files tell of later may have come as an event, too."""
+    if facts.project.events is None or not facts.project.events.in_files:
+        return ""
+    return (
+        f" WHERE coalesce(t.known_at < TIMESTAMP '{as_of.astimezone(UTC).replace(tzinfo=None).isoformat(' ')}', TRUE)"
+    )
+
+
+def _write(facts: Facts, query: str, file: Path) -> None:
+    reader = facts.connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE)
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _write_arrow(table: pa.Table, file: Path) -> None:
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, _ROWS_AT_ONCE)
+
+
+# --- reading
+
+
+class SortedRows:
+    """An Arrow file, mapped into memory; rows are found by their number."""
+
+    def __init__(self, file: Path) -> None:
+        self._source = pa.memory_map(str(file), "r")
+        reader = pa.ipc.open_file(self._source)
+        self.schema: pa.Schema = reader.schema
+        self.batches = [reader.get_batch(n) for n in range(reader.num_record_batches)]
+        self.starts = np.cumsum([0, *(batch.num_rows for batch in self.batches)])
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int(self.starts[-1])
+
+    def slice(self, start: int, end: int) -> list[pa.RecordBatch]:
+        """The rows from ``start`` to before ``end``, uncopied."""
+        found = []
+        place = int(np.searchsorted(self.starts, start, side="right")) - 1
+        while start < end:
+            upto = min(end, int(self.starts[place + 1]))
+            found.append(self.batches[place].slice(start - int(self.starts[place]), upto - start))
+            start, place = upto, place + 1
+        return found
+
+    def value(self, column: str, row: int) -> Any:
+        """One value."""
+        place = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return self.batches[place].column(column)[row - int(self.starts[place])].as_py()
+
+    def find(self, key: str) -> int | None:
+        """The row whose ``key`` it is; rows are in the order of their keys' bytes, which is that of code points."""
+        low, high = 0, self.rows
+        while low < high:
+            middle = (low + high) // 2
+            if self.value("key", middle) < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < self.rows and self.value("key", low) == key else None
+
+
+class FactIndex:
+    """An open index. ``notes`` are those that were kept with it.
+
+    Raises StorageError: it is not there, or was written by another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with _readable(folder):
+            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+            if manifest["format"] != FORMAT:
+                raise OSError(f"format {manifest['format']}")
+            self.as_of = datetime.fromisoformat(manifest["as_of"])
+            self.events_until: int = manifest["events_until"]
+            self.columns = {name: frozenset(columns) for name, columns in manifest["tables"].items()}
+            self.notes: dict[str, Any] = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
+            self.peers = PeerShares(pa.ipc.open_file(pa.OSFile(str(folder / _PEERS))).read_all())
+            self._rows = {name: SortedRows(folder / f"{name}.arrow") for name in self.columns}
+            self._customers = {name: SortedRows(folder / f"{name}.customers.arrow") for name in self.columns}
+            self._owners = SortedRows(folder / _OWNERS) if "invoices" in self.columns else None
+
+    def schema(self, table: str) -> pa.Schema:
+        """The columns of a table's rows."""
+        return self._rows[table].schema
+
+    def rows_of(self, table: str, customers: Sequence[str]) -> pa.Table:
+        """The rows of a table of ``customers``, of payments also those on their invoices; columns uncopied."""
+        found: list[pa.RecordBatch] = []
+        places = self._customers[table]
+        for customer in customers:
+            place = places.find(customer)
+            if place is not None:
+                start = places.value("ends", place - 1) if place else 0
+                found += self._rows[table].slice(start, places.value("ends", place))
+        return pa.Table.from_batches(found, self._rows[table].schema)
+
+    def owner_of(self, invoice_id: str) -> str | None:
+        """The customer that owes an invoice; None: no such invoice is on file."""
+        place = self._owners.find(invoice_id) if self._owners else None
+        return None if place is None or self._owners is None else str(self._owners.value("customer_id", place))
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, pa.ArrowInvalid) as fault:
+        raise StorageError(_UNREADABLE, folder=folder, fault=fault) from fault
+
+
+_UNREADABLE = Text(
+    "The facts kept for real time in {folder} cannot be read ({fault}). 'retinue score' writes them anew.",
+    "无法读取为实时评分保存的数据 {folder}（{fault}）。运行“retinue score”会重新写入。",
+)

@@ -1,0 +1,74 @@
+"""A run that is served, made ready to score a few of its customers again as its batch scored them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pandas as pd
+import pyarrow as pa
+
+from features.catalogue import BY_NAME
+from features.event_log import EventLog, Received
+from features.fact_index import FactIndex, index_folder
+from features.live_facts import LiveFacts
+from features.own_features import own_features
+from features.project import Project
+from serving.batch import names_at, score_frame
+from serving.decisions.beliefs import beliefs_of
+from serving.decisions.learnt import kept_beliefs_of, with_learnt
+from serving.decisions.playbook import load_playbook
+from serving.realtime.kept import kept_values
+from training.following import moved
+from training.life_cycle import life_cycle
+from training.models.drift import LevelShift
+from training.models.rfm import RfmModel
+from training.versions import load_version
+
+
+class ServedModels:
+    """The models, the playbook and the facts of one run.
+
+    Raises StorageError: the run's index is not there; ModelError, NotFoundError: its model is not.
+    """
+
+    def __init__(self, project: Project, run_id: str, log: EventLog) -> None:
+        index = FactIndex(index_folder(project.workspace, run_id))
+        notes = index.notes
+        champion = load_version(project, notes["model"], notes["version"])
+        shift = notes["level_shift"] and LevelShift(**notes["level_shift"])
+        self.run_id = run_id
+        self.as_of, self.events_until = index.as_of, index.events_until
+        self._project = project
+        self._champion = replace(champion, stored=moved(champion.stored, shift))
+        self._segments = RfmModel.from_json(notes["segments"]) if notes["segments"] else None
+        self._playbook = load_playbook(project)
+        self._beliefs = beliefs_of(project, self._playbook)
+        self._kept: list[str] = notes["kept"]
+        features = [*(BY_NAME[name] for name in notes["features"]), *own_features(project)]
+        self._live = LiveFacts(project, index, log, features)
+
+    def close(self) -> None:
+        """Let go of the facts."""
+        self._live.close()
+
+    def touched(self, events: Sequence[Received]) -> list[str]:
+        """The customers whose scores events change."""
+        return self._live.touched(events)
+
+    def score(self, customers: Sequence[str], upto: int, as_of: datetime, bodies: dict[str, bytes]) -> pa.Table:
+        """The scores (SCORES_SCHEMA) of ``customers`` as of ``as_of``, knowing the events up to ``upto``.
+
+        What actions do to whom stays as the batch had it. ``bodies`` are their scores so far. Those of whom no fact is known before ``as_of`` are left out.
+        """
+        self._live.load(customers, upto)
+        everybody = self._live.snapshot(as_of).to_pandas()
+        frame = everybody[everybody["customer_id"].isin(customers)].sort_values("customer_id", ignore_index=True)
+        names = names_at(self._live.facts, as_of)
+        named = frame.merge(names, how="left", on="customer_id")
+        people = frame.set_index("customer_id")
+        stage = life_cycle(people, self._project.churn)["stage"].to_numpy()
+        kept = kept_values(frame["customer_id"].tolist(), bodies, self._kept)
+        named = pd.concat([named.assign(lifecycle_stage=stage), kept], axis=1)
+        learnt = kept_beliefs_of(self._project, self.run_id, frame["customer_id"].tolist())
+        beliefs = with_learnt(self._beliefs, self._playbook, learnt)
+        return score_frame(named, self._project, self._champion, self._segments, self._playbook, beliefs)
