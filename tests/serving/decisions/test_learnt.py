@@ -1,11 +1,13 @@
 """Effects that were learnt decide what is recommended and planned; without them everything stays as it was."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -18,15 +20,27 @@ from features.sources import open_facts
 from features.text import Text
 from serving.batch import Scoring, score
 from serving.decisions.expected_profit import Belief, written_beliefs
-from serving.decisions.learnt import STILL_HERE, LearntBeliefs, churn_beliefs, kept_beliefs, with_learnt
+from serving.decisions.learnt import (
+    STILL_HERE,
+    LearntBeliefs,
+    churn_beliefs,
+    kept_beliefs,
+    kept_beliefs_of,
+    with_learnt,
+)
 from serving.decisions.playbook import BUILT_IN, load_playbook, read_playbook
 from serving.planning import plan
+from serving.scoring.customers import customer_answer
+from serving.scoring.ready import make_ready
+from serving.scoring.schemas import CustomerAsked
+from serving.store import open_project_store
 from tests.training import registered
 from training.beside import Beside, log_beside, serving_effects
 from training.ledger import Scoring as OnLedger
 from training.ledger import ledger_file, read_ledger
 from training.registry import Signature, settle
 from training.replay import keep_snapshot, kept_features
+from training.tracking import champion_churn
 from training.treatment_effects.learn import learn_effects, with_attributes
 
 # pyarrow reads a frame's times with time zone in a way that pandas is about to change.
@@ -85,6 +99,13 @@ def test_a_plan_reads_what_the_scoring_kept(project: Project) -> None:
     assert read.sources == {"personal_call": BASIS}
     assert read.here.tolist() == [1.0, 0.5]
     np.testing.assert_array_equal(read.shares["personal_call"], LEARNT.shares["personal_call"])
+    later = kept_beliefs_of(project, "learnt", ["B", "new"])
+    assert later is not None
+    np.testing.assert_array_equal(later.here, [0.5, np.nan])
+    found = with_learnt(written_beliefs(PLAYBOOK), PLAYBOOK, later)
+    assert np.asarray(found["personal_call"].mean).tolist() == [-0.1, 0.08]  # of the new one, what is believed
+    assert kept_beliefs_of(project, "plain", ["B"]) is None
+    assert kept_beliefs_of(project, "removed", ["B"]) is None
     assert kept_beliefs(plain) is None
     assert not plain.schema.metadata
 
@@ -197,6 +218,18 @@ def test_a_plan_reckons_as_the_scores_do(company: Scored, tmp_path: Path) -> Non
     same = scores.loc[items.index].query("recommended_action == 'personal_call' and accompanying_action.isna()")
     assert len(same) > 50
     np.testing.assert_allclose(items.loc[same.index, "expected_profit"], same["expected_profit"], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_customer_who_is_scored_on_request_comes_out_as_in_the_batch(company: Scored) -> None:
+    batch = scored(company.project)
+    of_batch = batch.scores.to_pandas().query("recommended_action == 'personal_call'").iloc[0]
+    asked = CustomerAsked(customer_id=of_batch["customer_id"], change={"days_since_last_purchase": 10.0})
+    with closing(open_project_store(company.project)) as store:
+        model = make_ready(company.project, champion_churn(company.project))
+        answer = orjson.loads(customer_answer(company.project, store, model, None, asked))
+    same = ("recommended_action", "assumed_effect", "expected_profit", "assumption")
+    assert {name: answer["before"][name] for name in same} == {name: of_batch[name] for name in same}
 
 
 @pytest.mark.slow
