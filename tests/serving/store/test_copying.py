@@ -19,6 +19,7 @@ from serving.store import (
     Entry,
     Filters,
     Measured,
+    Reached,
     Sort,
     Store,
     add_evidence,
@@ -28,7 +29,9 @@ from serving.store import (
     log_outcomes,
     publish,
     reading,
+    serving_run,
     store_plan,
+    store_rescored,
 )
 from serving.store.copying import back_up, restore
 from serving.store.database import writing
@@ -46,6 +49,10 @@ def fill(store: Store) -> None:
     """Something in every table."""
     publish(store, run("a"), table([score("C-9")]))
     publish(store, run("b"), table(COMPANY), debts(DEBTORS, INVOICES))
+    with reading(store) as connection:
+        served = serving_run(connection)
+    assert served is not None
+    assert store_rescored(store, served.number, None, Reached(3, NOW), [])
     entries = [Entry(f"e-{i}", "C-1", NOW, "spring", b'{"note":"\xe5\xae\xa2\\u0000"}') for i in range(3)]
     log_actions(store, entries, NOW)
     log_outcomes(store, entries[:1], NOW)
@@ -194,12 +201,15 @@ def test_a_backup_of_an_earlier_revision_is_brought_up_to_date_in_a_copy(file_st
     back_up(file_store, file)
     with sqlite3.connect(file) as connection:  # as before there were revisions, and before anything was logged
         connection.execute("DROP INDEX scores_by_account_manager")
-        connection.execute("ALTER TABLE scores DROP COLUMN account_manager")
-        for name in ("alembic_version", "actions", "outcomes", "api_keys", "audit"):
+        for name in ("account_manager", "rescored_as_of"):
+            connection.execute(f"ALTER TABLE scores DROP COLUMN {name}")
+        for name in ("alembic_version", "actions", "outcomes", "api_keys", "audit", "rescored"):
             connection.execute(f"DROP TABLE {name}")
     kept = file.read_bytes()
     restore(file_store, file)
-    assert rows_of(file_store) == before | {"actions": [], "outcomes": [], "api_keys": [], "audit": []}
+    assert rows_of(file_store) == before | {
+        name: [] for name in ("actions", "outcomes", "api_keys", "audit", "rescored")
+    }
     assert file.read_bytes() == kept
     with reading(file_store) as connection_:
         assert held_revision(connection_) == revisions()[-1]
