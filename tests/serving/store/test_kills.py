@@ -86,7 +86,8 @@ def values_served(store: Store) -> tuple[float, set[float], int]:
         current = current_run(connection)
         assert current is not None
         page = list_customers(connection, current.run_id, Filters(), Sort("customer_id", False), None, 2 * CUSTOMERS)
-        some = find_customers(connection, [f"C-{i}" for i in range(0, CUSTOMERS, 100)]).values()
+        found = find_customers(connection, [f"C-{i}" for i in range(0, CUSTOMERS, 100)])
+        some = found.bodies.values() if found else ()
         rows = connection.scalar(
             select(func.count())
             .select_from(SCORES)
