@@ -20,10 +20,11 @@ def test_with_any_money_each_customer_gets_what_earns_most_and_who_earns_nothing
 
 
 @pytest.mark.parametrize(
-    ("budget", "best"), [(200.0, [VISIT, CALL, -1]), (100.0, [CALL, VOUCHER, -1]), (0.2, [-1, -1, -1])]
+    ("budget", "best"),
+    [(200.0, [VISIT, CALL, -1]), (100.0, [CALL, CALL, -1]), (20.0, [CALL, VOUCHER, -1]), (0.2, [-1, -1, -1])],
 )
 def test_with_less_money_what_earns_most_for_it(budget: float, best: list[int]) -> None:
-    # Money costs the same for all: the visit goes at a price of 270 / 165, at which only the voucher pays for the second.
+    # 100 is too little for the visit and enough for both calls; 20 for one call, and a voucher for the other
     assert allocated(PROFIT, budget).tolist() == best
 
 
