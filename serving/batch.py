@@ -162,13 +162,14 @@ def score(
     progress(Text("writing and publishing", "写入并发布"), 0.8)
     file = out / SCORES_FILE
     with ExitStack() as files:  # both appear when the store has taken them, or neither
-        named_scores = scores.replace_schema_metadata({RUN_ID: run_id_of(scores)})
+        run_id = run_id_of(scores)
+        named_scores = scores.replace_schema_metadata({RUN_ID: run_id})
         for table, name in ((named_scores, SCORES_FILE), (invoices, INVOICES_FILE)):
             if table is not None:
                 pq.write_table(table, files.enter_context(atomic_file(out / name)))
         metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
         as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
-        run = Run(run_id_of(scores), as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
+        run = Run(run_id, as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
         features, notes = (frame.assign(**learnt.columns()), learnt.notes()) if learnt else (frame, None)
         kept = keep_snapshot(project, run.run_id, features, scores, level.shift, notes)
         if index is not None:

@@ -28,16 +28,15 @@ def print_beside(learnt: "Beside") -> None:
             say(learnt.credit)
         else:
             _print_credit(learnt.credit)
-    if learnt.uplift is not None:
-        heading(Text("Whom actions change", "行动能改变谁"))
-        uplift = learnt.uplift
-        for sentence in [uplift] if isinstance(uplift, Text) else uplift.said():
-            say(sentence)
-    if learnt.effects is not None:
-        heading(Text("What actions do", "行动的效果"))
-        effects = learnt.effects
-        for sentence in [effects] if isinstance(effects, Text) else effects.said():
-            say(sentence)
+    of_actions = (
+        (Text("Whom actions change", "行动能改变谁"), learnt.uplift),
+        (Text("What actions do", "行动的效果"), learnt.effects),
+    )
+    for title, effects in of_actions:
+        if effects is not None:
+            heading(title)
+            for sentence in [effects] if isinstance(effects, Text) else effects.said():
+                say(sentence)
 
 
 def _print_credit(score: "CreditScore") -> None:

@@ -35,7 +35,7 @@ def known_already(request: Request, published: Published, selection: Selection) 
     if asked is None:
         return None
     tags = {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
-    if b"*" not in tags and _tag(published, selection) not in tags:
+    if b"*" not in tags and _tag(request, published, selection) not in tags:
         return None
     return Finished(b"", _about(request, published, selection), 304)
 
@@ -55,7 +55,7 @@ def joined(head: bytes, bodies: list[bytes], tail: bytes) -> bytes:
 def _about(request: Request, published: Published, selection: Selection) -> list[tuple[bytes, bytes]]:
     age = age_header(service_of(request), published.as_of)
     about = [
-        (b"etag", _tag(published, selection)),
+        (b"etag", _tag(request, published, selection)),
         (b"age", age["Age"].encode()),
         (b"retinue-stale", age["Retinue-Stale"].encode()),
     ]
@@ -64,9 +64,10 @@ def _about(request: Request, published: Published, selection: Selection) -> list
     return about
 
 
-def _tag(published: Published, selection: Selection) -> bytes:
-    """What the address does not say: from which publication, and in which language."""
-    return f'"{published.tag}{selection.language or ""}"'.encode()
+def _tag(request: Request, published: Published, selection: Selection) -> bytes:
+    """What the address does not say: from which publication, in which language, and whether people are named."""
+    hidden = "" if service_of(request).settings.access.personal_data else "-"
+    return f'"{published.tag}{selection.language or ""}{hidden}"'.encode()
 
 
 _HEADERS: dict[str, Any] = {
