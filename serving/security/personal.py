@@ -61,7 +61,7 @@ class WithoutPersonalData:
             if message.get("more_body", False):
                 return
             headers = MutableHeaders(scope=start)
-            if headers.get("content-type", "") == "application/json":
+            if body and headers.get("content-type", "") == "application/json":  # a 304 says it too, and holds nothing
                 body = orjson.dumps(without_personal_data(orjson.loads(body)))
                 headers["Content-Length"] = str(len(body))
             await send(start)

@@ -22,6 +22,7 @@ from features.errors import ProjectError
 from features.project import load_project
 from features.serve_settings import AccessSettings
 from serving.alert_schemas import AlertAnswer, AlertPage
+from serving.app import create_app
 from serving.routes.middleware import TimeLimit
 from serving.routes.state import ServeSettings
 from serving.schemas import CustomerPage
@@ -100,6 +101,22 @@ def test_a_change_that_cannot_be_written_down_is_not_confirmed(tmp_path: Path) -
             answer = client.post("/v1/actions", headers=headers, json=ACTION)
     assert answer.status_code == 503
     assert answer.json()["type"] == "urn:retinue:problem:store-unavailable"
+
+
+def test_an_answer_that_named_people_is_not_taken_for_one_that_does_not(strict: Strict) -> None:
+    store, client, headers = strict
+    tag = client.get("/v1/customers/C-1", headers=headers).headers["etag"]
+    transport = httpx.ASGITransport(create_app(ServeSettings(store.place)))
+
+    async def asked_of_one_that_names() -> str:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as naming:
+            return (await naming.get("/v1/customers/C-1", headers=headers)).headers["etag"]
+
+    with_names = asyncio.run(asked_of_one_that_names())
+    assert tag != with_names
+    told = client.get("/v1/customers/C-1", headers=headers | {"If-None-Match": with_names})
+    assert told.status_code == 200
+    assert client.get("/v1/customers/C-1", headers=headers | {"If-None-Match": tag}).status_code == 304
 
 
 def test_answers_and_pages_leave_out_personal_data(strict: Strict) -> None:
