@@ -20,7 +20,6 @@ from features.progress import Progress, silent
 from features.project import Project
 from features.text import Text
 from features.writing import atomic_file, require_space
-from serving.batch import RUN_ID
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
 from serving.decisions.learnt import kept_beliefs, with_learnt
@@ -30,6 +29,7 @@ from serving.decisions.playbook import Playbook, load_playbook
 from serving.decisions.portfolios import YEAR_BEFORE, Portfolios, portfolios
 from serving.plan_schemas import PlanItem, PlanLimit, PlanSummary
 from serving.score_schema import SCORES_SCHEMA, BilingualText
+from serving.scores_file import RUN_ID
 from serving.store import ACTIONS, logged_bodies, open_project_store, reading, store_plan
 from serving.year_before import year_before
 from training.experiments.assignment import TREATED
