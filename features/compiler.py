@@ -17,6 +17,9 @@ WANTED = "wanted_customers"
 
 PEER_GROUP = "peer_group"
 
+CUTOFF = "cutoff"
+"""The table of one row with the cut-off of a statement that is prepared once for all of them."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -99,19 +102,23 @@ def compile_features(
 
 
 def compile_statement(features: Sequence[Feature], columns: Mapping[str, Set[str]], timezone: ZoneInfo) -> str:
-    """The same as one SELECT for everybody in the tables, with ``levels``, at one cut-off that stands in it as parameters:
-    prepared once, it serves any cut-off. `parameters_at` gives their values.
+    """The same as one SELECT for everybody in the tables, with ``levels``, at the cut-off in the table CUTOFF (`cutoff_at`).
+
+    It has no parameters: DuckDB keeps the plan of a prepared statement without any, and binds one with parameters anew
+    each time it is executed, which takes longer than computing a few customers.
     """
     relations = _relations(_with_inputs(features), columns, {})
-    filling = _Parameters({t: t for r in relations for t in (r.table, *r.optional)}, [_LONG_AGO], 0, timezone)
-    once = [f"{r.name} AS ({filling.fill(r.sql)})" for r in relations if r.kind == "once"]
+    filling = _FromTable({t: t for r in relations for t in (r.table, *r.optional)}, [_LONG_AGO], 0, timezone)
+    once = [f"{r.name} AS ({filling.once(r)})" for r in relations if r.kind == "once"]
     return f"WITH {', '.join([*once, _select(features, relations, filling, '', True).removeprefix('WITH ')])}"
 
 
-def parameters_at(as_of: datetime, timezone: ZoneInfo) -> dict[str, str]:
-    """SQL: the values of a `compile_statement`'s parameters at a cut-off, by name."""
+def cutoff_at(as_of: datetime, timezone: ZoneInfo) -> str:
+    """SQL: the columns of the table CUTOFF at a cut-off, to select."""
     filling = _Filling({}, [as_of], 0, timezone)
-    return {name: filling.fill("{" + name + "}") for name in _PARAMETERS}
+    return ", ".join(
+        f"CAST({filling.fill('{' + name + '}')} AS {type_}) AS {name}" for name, type_ in _OF_CUTOFF.items()
+    )
 
 
 def _with_inputs(features: Sequence[Feature]) -> list[Feature]:
@@ -271,16 +278,25 @@ class _Filling:
         return "(" + " + ".join([*(f"({group})" for group in groups), "0"]) + ")"
 
 
-_PARAMETERS = {"as_of": "TIMESTAMP", "as_of_day": "DATE", "day": "INTEGER", "day_of_year": "INTEGER"}
+_OF_CUTOFF = {"as_of": "TIMESTAMP", "as_of_day": "DATE", "day": "INTEGER", "day_of_year": "INTEGER"}
+_IN_LAMBDA, _CARRIER = "day", "purchase_days"
+"""A lambda cannot hold a subquery: what stands in one is a column of the relation that is read there."""
 
 
-class _Parameters(_Filling):
-    """Parameters of a prepared statement in the place of one cut-off's values."""
+class _FromTable(_Filling):
+    """The values of one cut-off as they stand in the table CUTOFF."""
 
     def __init__(self, tables: Mapping[str, str], as_of: Sequence[datetime], number: int, timezone: ZoneInfo) -> None:
         super().__init__(tables, as_of, number, timezone)
-        self._values |= {name: f"CAST(${name} AS {type_})" for name, type_ in _PARAMETERS.items()}
+        self._values |= {name: f"(SELECT {name} FROM {CUTOFF})" for name in _OF_CUTOFF}
         self.as_of = self._values["end"] = self._values["as_of"]
+        self._values[_IN_LAMBDA] = _IN_LAMBDA
+
+    def once(self, relation: Relation) -> str:
+        """A relation that is computed once, with the column that lambdas read."""
+        sql = self.fill(relation.sql)
+        carried = f"(SELECT {_IN_LAMBDA} FROM {CUTOFF}) AS {_IN_LAMBDA}"
+        return f"SELECT *, {carried} FROM ({sql}) AS made" if relation.name == _CARRIER else sql
 
 
 _BRACES = re.compile(r"\{(\w+)(?:\[(\w+)\])?\}")

@@ -6,10 +6,36 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from features.readers import quoted
-
 FEW_ROWS = 1_000
 """So many rows are a few: beyond them a query is better planned for what it reads."""
+
+
+class Given:
+    """Rows that a prepared statement reads: other ones may be put in their place, of the same schema.
+
+    DuckDB asks for the rows by Arrow's PyCapsule interface each time the statement is executed. Registering each table
+    anew would have the statement planned anew.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self._rows: pa.Table = schema.empty_table()
+
+    def put(self, rows: pa.Table) -> None:
+        """Let these be the rows. Raises ValueError: their schema is another."""
+        if not rows.schema.equals(self.schema):
+            raise ValueError(f"rows of {rows.schema} where {self.schema} was prepared")
+        self._rows = rows
+
+    def clear(self) -> None:
+        """Let there be no rows."""
+        self._rows = self.schema.empty_table()
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._rows.__arrow_c_stream__(requested_schema)
 
 
 class Prepared:
@@ -20,13 +46,13 @@ class Prepared:
 
     def __init__(self, query: str, schemas: Mapping[str, pa.Schema], setup: Sequence[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._schemas = dict(schemas)
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._tables = {name: Given(schema.remove_metadata()) for name, schema in schemas.items()}
+        self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
         self._connection.execute("PRAGMA disable_optimizer")
         for statement in setup:
             self._connection.execute(statement)
-        for name, schema in self._schemas.items():
-            self._read("CREATE TABLE {name} AS SELECT * FROM read_in", name, schema.empty_table())
+        for name, given in self._tables.items():
+            self._connection.register(name, given)
         self._connection.execute(f"PREPARE asked AS {query}")
 
     def ask(self, **tables: pa.Table) -> pa.Table:
@@ -34,15 +60,9 @@ class Prepared:
         with self._lock:
             try:
                 for name, table in tables.items():
-                    self._read(
-                        "INSERT INTO {name} SELECT * FROM read_in", name, table.select(self._schemas[name].names)
-                    )
+                    given = self._tables[name]
+                    given.put(table.select(given.schema.names).cast(given.schema))
                 return self._connection.sql("EXECUTE asked").to_arrow_table()
             finally:
-                for name in tables:
-                    self._connection.execute(f"TRUNCATE {quoted(name)}")
-
-    def _read(self, statement: str, name: str, given: pa.Table) -> None:
-        self._connection.register("read_in", given)
-        self._connection.execute(statement.format(name=quoted(name)))
-        self._connection.unregister("read_in")
+                for given in self._tables.values():
+                    given.clear()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from features.catalogue import BY_NAME
 from features.errors import ProjectError, nearest
+from features.prepared import FEW_ROWS, Prepared
 from features.text import Text
 from training.life_cycle import STAGES
 from training.models.rfm import SEGMENTS
@@ -117,20 +118,26 @@ def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]
     rows = pa.table({ROW: np.arange(table.num_rows), **{name: table.column(present[name]) for name in read}})
     casts = ", ".join([f'"{ROW}"', *(_cast(name, _type(name)) for name in read)])
     answers = ", ".join(f"coalesce(({condition}\n), false) AS a{i}" for i, condition in enumerate(conditions))
-    with _engine().cursor() as connection:
-        connection.register("given", rows)
-        try:
-            return connection.sql(
-                f'SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY "{ROW}"'
-            ).to_arrow_table()
-        except duckdb.Error as fault:
-            raise ProjectError(
-                Text(
-                    "An 'eligible' condition of the playbook fails on the customers' values: {fault}",
-                    "行动手册中的 eligible 条件无法用于客户数据：{fault}",
-                ),
-                fault=fault,
-            ) from None
+    query = f'SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY "{ROW}"'
+    try:
+        if table.num_rows <= FEW_ROWS:
+            return _prepared(query, rows.schema).ask(given=rows)
+        with _engine().cursor() as connection:
+            connection.register("given", rows)
+            return connection.sql(query).to_arrow_table()
+    except duckdb.Error as fault:
+        raise ProjectError(
+            Text(
+                "An 'eligible' condition of the playbook fails on the customers' values: {fault}",
+                "行动手册中的 eligible 条件无法用于客户数据：{fault}",
+            ),
+            fault=fault,
+        ) from None
+
+
+@lru_cache(maxsize=16)
+def _prepared(query: str, schema: pa.Schema) -> Prepared:
+    return Prepared(query, {"given": schema})
 
 
 @cache

@@ -71,4 +71,6 @@ class ServedModels:
         named = pd.concat([named.assign(lifecycle_stage=stage), kept], axis=1)
         learnt = kept_beliefs_of(self._project, self.run_id, frame["customer_id"].tolist())
         beliefs = with_learnt(self._beliefs, self._playbook, learnt)
+        # to look a name up, or to add one, among names kept by Arrow costs more than scoring a few rows
+        named.columns = named.columns.astype("object")
         return score_frame(named, self._project, self._champion, self._segments, self._playbook, beliefs)
