@@ -77,6 +77,8 @@ def serve_project(project: Project, host: str, port: int, language: Language, wo
 
 DRAIN_SECONDS = 30
 """How long requests may take to end after the server was told to."""
+START_SECONDS = 60
+"""How long a worker may leave its supervisor without an answer; on a busy machine it takes more than a few seconds to start."""
 
 
 class _Workers(Multiprocess):
@@ -99,6 +101,7 @@ def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_worker_healthcheck=START_SECONDS,
         proxy_headers=bool(settings.access.trusted_proxies),
         forwarded_allow_ips=list(settings.access.trusted_proxies),
     )

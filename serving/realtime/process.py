@@ -1,11 +1,18 @@
-"""The process beside the server that scores customers again: it reads the project from its input, and ends with it."""
+"""The process beside the server that scores customers again: it reads the project from its input, and ends with it.
 
+Of several, one beside each worker of a server, one works; the others wait for its place.
+"""
+
+import fcntl
 import logging
 import os
 import select
 import sys
 import time
 from datetime import UTC, datetime
+from typing import TextIO
+
+import pyarrow as pa
 
 from features.errors import RetinueError
 from features.project import Project
@@ -14,14 +21,41 @@ from serving.store import open_project_store
 
 LOGGER = logging.getLogger(__name__)
 
-LONGEST_SLEEP_SECONDS = 0.25
-"""A new run, or a fact that becomes due, is seen after this long; an event wakes the process at once."""
+PLACE_FILE = "rescoring.lock"
+"""In the workspace: whoever has it locked scores again."""
+LONGEST_SLEEP_SECONDS = 0.1
+"""A new run, a fact that becomes due, or an event that another worker took is seen after this long; an event of the own
+server wakes the process at once."""
 AFTER_A_FAULT_SECONDS = 1.0
 
 
 def main() -> None:
     """Read the project's JSON from the first line of standard input; every further byte means that events wait."""
+    pa.set_cpu_count(1)  # a dozen rows at a time; the other cores answer look-ups
     project = Project.model_validate_json(sys.stdin.buffer.readline())
+    with (project.workspace / PLACE_FILE).open("w") as place:  # who dies, even by a kill, lets go of it
+        if _has(place) or _waited_for(place):
+            _work(project)
+
+
+def _has(place: TextIO) -> bool:
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _waited_for(place: TextIO) -> bool:
+    """Wait until the place is free. False: the server is gone."""
+    while _wait(LONGEST_SLEEP_SECONDS):
+        if _has(place):
+            return True
+    return False
+
+
+def _work(project: Project) -> None:
+    """Score again until the server is gone."""
     store = open_project_store(project)
     rescorer = Rescorer(project, store, lambda: datetime.now(UTC))
     said = ""

@@ -27,13 +27,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning:pandas.e
 class Server:
     """A real server in a process of its own, started again after each kill."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, workers: int = 1) -> None:
+        self._folder, self._workers = folder, workers
         self.start()
 
     def start(self) -> None:
         code = (
-            f"from pathlib import Path; from serving.cli.serve import serve; serve(Path({str(self._folder)!r}), port=0)"
+            "from pathlib import Path; from serving.cli.serve import serve;"
+            f" serve(Path({str(self._folder)!r}), port=0, workers={self._workers})"
         )
         environment = {**os.environ, "RETINUE_LANGUAGE": "en"}
         self.process = subprocess.Popen(
@@ -140,6 +141,47 @@ def test_kills_lose_no_acknowledged_event_and_count_none_twice(project: Project)
         assert now["spend_365d"] == pytest.approx(spent + _spent_before(project, customer, now["as_of"]))
 
 
+@pytest.mark.slow
+def test_of_two_workers_one_scores_again_and_the_other_takes_over_when_it_dies(tmp_path: Path) -> None:
+    project = write_company(tmp_path / "company")
+    train(project)
+    publish(project)
+    server = Server(project.root, workers=2)
+    try:
+        _post_until_seen(server, "w-1")
+        first = _at_work(project)
+        assert len(first) == 1, "both workers' processes have the facts open"
+        _post_until_seen(server, "w-2")
+        assert _at_work(project) == first
+        os.kill(first[0], signal.SIGKILL)
+        _post_until_seen(server, "w-3")
+        assert len(_at_work(project)) == 1
+    finally:
+        server.process.terminate()  # the workers end with it
+        server.process.wait(60)
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+def _at_work(project: Project) -> list[int]:
+    """The processes that have the run's facts mapped into memory."""
+    facts, found = str(project.workspace / "facts"), []
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if facts in maps.read_text():
+                found.append(int(maps.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def _post_until_seen(server: Server, number: str) -> None:
+    event = {"event_id": number, "table": "orders", "customer_id": CUSTOMERS[0], "amount": 5.0}
+    event["ordered_at"] = datetime.now(UTC).isoformat()
+    assert httpx.post(f"{server.address}/v1/events", json=event, timeout=120).status_code == 202
+    _wait_until_level(server)
+
+
 def _wait_for_work(server: Server) -> bool:
     """Wait until events come into the scores, so that a kill meets a process at work."""
     end = time.monotonic() + 20
@@ -155,7 +197,7 @@ def _wait_for_work(server: Server) -> bool:
 
 def _wait_until_level(server: Server) -> None:
     end = time.monotonic() + 60
-    while httpx.get(f"{server.address}/v1/events/status", timeout=10).json()["waiting"]:
+    while httpx.get(f"{server.address}/v1/events/status", timeout=60).json()["waiting"]:
         assert time.monotonic() < end, "events still wait"
         time.sleep(0.1)
 
