@@ -176,7 +176,7 @@ def score(
         found = owed(facts, as_of, models.late.model if models.late else None) if tells_settlement(facts) else None
         index = write_fact_index(facts, as_of) if project.events else None
         set_aside = keep_set_aside(facts)
-    everybody = Everybody(rows, names, stands, learnt, found)
+    everybody = Everybody.of(rows, names, stands, learnt, found)
     customers = len(rows.customer_ids)
     for place in (out, project.workspace):
         require_space(place, customers * BYTES_PER_CUSTOMER // 1_000_000)
