@@ -16,6 +16,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from features.project import Project
+from serving.client import Retinue, RetinueProblem
 from tests.serving.conftest import serving
 from tests.serving.scoring.conftest import AS_OF, rows_of
 from tests.training.companies import FEATURES
@@ -162,6 +163,24 @@ def test_what_if_shows_the_customer_before_and_after(api: httpx.Client, three: P
     assert cheaper["scores"][0]["value_at_stake"] < cheaper["before"]["value_at_stake"]
     # the shop has no invoices: that it would pay later changes nothing that is known of it
     assert ask(api, customer_id=customer, what_if={"pays_in_days": 60})["changed"] == {}
+
+
+def test_the_client_asks_for_rows_facts_and_what_would_be(api: httpx.Client, three: Project) -> None:
+    rows = (rows_of(three, 100) * 10)[:1000]
+    with Retinue(str(api.base_url)) as retinue:
+        assert retinue.score(features=rows)["scores"] == ask(api, features=rows)["scores"]
+        assert retinue.score(features=ACTIVE, reasons=True)["scores"][0]["reasons"]
+        bought = retinue.score(customer_id="C001", what_if={"buys_today": 100})
+        assert bought == ask(api, customer_id="C001", what_if={"buys_today": 100})
+        assert bought["before"] is not None
+        assert bought["changed"]["days_since_last_purchase"] == 0
+        facts = {"orders": orders_of(three, "C001")}
+        assert (
+            retinue.score(facts=facts, as_of=AS_OF)["scores"]
+            == ask(api, facts=facts, as_of=AS_OF.isoformat())["scores"]
+        )
+        with pytest.raises(RetinueProblem, match="Did you mean 'spend_365d'"):
+            retinue.score(features={"spend_366d": 1})
 
 
 def test_questions_about_customers_that_make_no_sense_are_refused(api: httpx.Client) -> None:
