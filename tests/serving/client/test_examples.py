@@ -22,6 +22,7 @@ from tests.serving.realtime.company import publish, train, write_company
 from tests.serving.security.company import bearer
 from tests.serving.security.company import key as make_key
 from tests.serving.test_api_plan import item, summary
+from tests.test_notebooks import numbers, printed_by
 
 ROOT = Path(__file__).parents[3]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / "docs" / "examples.md").read_text(encoding="utf-8"), re.M | re.S)
@@ -94,6 +95,26 @@ def test_every_example_answers_in_the_shape_that_is_shown(environment: dict[str,
         else:
             assert shown_as == "json"
             assert difference(json.loads(shown), json.loads(ran.stdout)) is None, source + ran.stdout
+
+
+@pytest.mark.slow
+def test_the_notebook_finds_everybody_and_a_risk_that_grows_with_silence(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RETINUE", "KEY", "PYTHONPATH"):
+        monkeypatch.setenv(name, environment[name])
+    text = printed_by("ask_the_service", tmp_path)
+
+    everybody, known, mean = numbers(r"([\d,]+) customers, ([\d,]+) of them with a risk, ([\d.]+)% on average", text)
+    run = httpx.get(f"{environment['RETINUE']}/v1/runs/current", headers=bearer(environment["KEY"])).json()
+    assert everybody == run["rows"]
+    assert 0 < known <= everybody - run["summary"]["abstained"]
+    assert 0 < mean < 100
+    course = re.findall(r"^ +\d+\.0 +(0\.\d+|NaN) ", text, re.M)
+    assert len(course) == 3
+    assert float(course[0]) < float(course[1])
+    assert "causes are learnt from experiments" in text
+    assert "404: Customer not found: There is no customer 'nobody'" in text
 
 
 @pytest.mark.parametrize(
