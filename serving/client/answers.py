@@ -18,6 +18,7 @@ AlertCaseKind = Literal[
     "falling_satisfaction",
 ]
 Arm = Literal["treated", "control", "withheld"]
+Because = Literal["missing", "damaged", "unfit"]
 Channel = Literal["phone", "visit", "email", "message", "letter"]
 ChurnBand = Literal["low", "medium", "high"]
 Colour = Literal["yellow", "orange", "red"]
@@ -26,6 +27,7 @@ Direction = Literal["raises", "lowers"]
 Kind = Literal["retained", "left", "purchase", "payment", "contact", "other"]
 LifecycleStage = Literal["prospect", "development", "growth", "maturity", "termination"]
 Problem = Literal["invalid", "conflict"]
+Role = Literal["champion", "challenger"]
 Status = Literal["open", "acknowledged", "in_work", "resolved", "verified", "expired"]
 Tier = Literal["strategic", "key", "general", "potential"]
 Trajectory = Literal["rising", "peak", "stable", "declining"]
@@ -403,6 +405,23 @@ class PublishedRun(TypedDict):
     summary: RunSummary
 
 
+class RefusedVersion(TypedDict):
+    """A version of the churn model that is to serve and does not hold."""
+
+    version: str
+    role: Role
+    because: Because
+    reason: BilingualText
+
+
+class ModelsInService(TypedDict):
+    """The versions of the churn model that answer requests for scores, in the process that was asked."""
+
+    champion: str | None
+    challenger: str | None
+    refused: list[RefusedVersion]
+
+
 class Readiness(TypedDict):
     """What the service answers from."""
 
@@ -411,6 +430,7 @@ class Readiness(TypedDict):
     as_of: str
     age_seconds: int
     is_stale: bool
+    models: ModelsInService | None
 
 
 class ProblemFinding(TypedDict):

@@ -1,11 +1,12 @@
 """Writes ``answers.py``: what the client gives and takes as types, from the description of the API at ``/openapi.json``.
 
-``curl http://127.0.0.1:8000/openapi.json | python -m serving.client.reference > serving/client/answers.py``
+``curl http://127.0.0.1:8000/openapi.json | python -m serving.client.reference serving/client/answers.py``
 """
 
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -119,4 +120,4 @@ def _text(value: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference(json.load(sys.stdin)))
+    Path(sys.argv[1]).write_text(reference(json.load(sys.stdin)), encoding="utf-8")

@@ -94,7 +94,7 @@ class Answering:
         state = self.scoring.state
         model = state.answers(customer_id)
         if model is None:
-            refused = state.refused[0][1] if state.refused else NONE_SERVES
+            refused = state.refused[0].why if state.refused else NONE_SERVES
             raise ApiError(NO_MODEL, refused)
         return model
 

@@ -39,7 +39,7 @@ def test_the_generated_types_are_what_the_api_says(tmp_path: Path) -> None:
     written = (CLIENT / "answers.py").read_text(encoding="utf-8")
     app = create_app(ServeSettings(tmp_path / STORE_FILE))
     app.state.service.close()
-    assert written == reference(app.openapi()), "run: see the first lines of serving/client/reference.py"
+    assert written == reference(app.openapi()), "see the first lines of serving/client/reference.py"
 
 
 def test_types_are_written_of_texts_lists_choices_and_what_may_be_missing() -> None:

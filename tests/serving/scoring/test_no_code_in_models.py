@@ -123,7 +123,7 @@ def test_a_service_goes_on_when_a_version_with_code_in_it_is_to_serve(project: P
         scoring.look()
     assert scoring.state.champion is not None
     assert scoring.state.champion.version == "1"
-    assert [version for version, _ in scoring.state.refused] == ["3"]
+    assert [(one.version, one.because) for one in scoring.state.refused] == [("3", "damaged")]
     assert not (tmp_path / "ran").exists()
 
 
