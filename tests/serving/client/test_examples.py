@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
 from serving.alerts.cases import raise_alerts
@@ -40,12 +41,15 @@ pytestmark = [
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Where a server is, with a model, a plan, a warning and events, and a key to it."""
     project = write_company(tmp_path_factory.mktemp("examples") / "company")
+    for file in project.root.glob("*.csv"):  # the customer that all examples name
+        file.write_text(file.read_text(encoding="utf-8").replace("C010", "C-1042"), encoding="utf-8")
     train(project)
     publish(project)
     store = open_project_store(project)
     raise_alerts(store, findings(0, {("C-1", "open_complaint"): 3}), POLICY)
     store_plan(
-        *(store, "p1", "2025-10-01T00:00:00Z", summary().model_dump_json().encode()), [item(1, "C010"), item(2, "C011")]
+        *(store, "p1", "2025-10-01T00:00:00Z", summary().model_dump_json().encode()),
+        [item(1, "C-1042"), item(2, "C011")],
     )
     key = make_key(store, "admin")
     store.close()
@@ -95,6 +99,61 @@ def test_every_example_answers_in_the_shape_that_is_shown(environment: dict[str,
         else:
             assert shown_as == "json"
             assert difference(json.loads(shown), json.loads(ran.stdout)) is None, source + ran.stdout
+
+
+def described(environment: dict[str, str]) -> dict[str, Any]:
+    """The API as its own description tells it."""
+    document = httpx.get(f"{environment['RETINUE']}/openapi.json", headers=bearer(environment["KEY"])).json()
+    return dict(document)
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of each operation."""
+    return [(path, method, its) for path, methods in document["paths"].items() for method, its in methods.items()]
+
+
+def fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> bool:
+    """Whether a value is as a schema of a description says."""
+    whole = {**schema, "components": document["components"]}
+    return bool(jsonschema_rs.Draft202012Validator(whole).is_valid(value))
+
+
+@pytest.mark.slow
+def test_every_body_has_examples_that_are_as_described_and_are_taken(environment: dict[str, str]) -> None:
+    document, tried = described(environment), 0
+    url, key = environment["RETINUE"], bearer(environment["KEY"])
+    alert = httpx.get(f"{url}/v1/alerts", headers=key).json()["alerts"][0]["alert_id"]
+    for path, method, operation in operations(document):
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            assert content["examples"], (path, kind)
+            for name, example in content["examples"].items():
+                value = example["value"]
+                assert fits(document, content["schema"], value), (path, kind, name)
+                answer = httpx.request(
+                    method.upper(),
+                    url + path.replace("{alert_id}", alert),
+                    content=value if isinstance(value, str) else json.dumps(value),
+                    headers={"Content-Type": kind, **key},
+                    timeout=60,
+                )
+                assert answer.is_success, (path, kind, name, answer.text)
+                assert answer.json().get("rejected", 0) == 0
+                tried += 1
+    assert tried >= 11
+
+
+@pytest.mark.slow
+def test_every_answer_has_an_example_that_is_as_described(environment: dict[str, str]) -> None:
+    document = described(environment)
+    for path, method, operation in operations(document):
+        [answer] = [its for status, its in operation["responses"].items() if status.startswith("2")]
+        content = answer["content"]["application/json"]
+        shown = [example["value"] for example in content.get("examples", {}).values()]
+        if path == "/v1/customers/{customer_id}":
+            shown = document["components"]["schemas"]["Score"]["examples"]
+        assert shown, (method, path)
+        assert all(fits(document, content["schema"], value) for value in shown), (method, path)
+    assert not fits(document, {"$ref": "#/components/schemas/Health"}, {"status": "ill"})
 
 
 @pytest.mark.slow
