@@ -63,6 +63,23 @@ def atomic_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def nameless_file(target: Path) -> Iterator[Path]:
+    """A new file beside ``target``, gone at the end unless it was renamed; those that killed processes have left are removed.
+
+    Raises StorageError.
+    """
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
+        descriptor, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
+        os.close(descriptor)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
 def nameless_folder(target: Path) -> Path:
     """A new folder beside ``target``, to be renamed to it; those that killed processes have left are removed.
 

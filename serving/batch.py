@@ -18,30 +18,33 @@ from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
 from features.rejects_files import SetAside, keep_set_aside
-from features.snapshot import snapshot
 from features.sources import Facts, open_facts
 from features.text import LANGUAGES, Text
 from features.writing import atomic_file, require_space
-from serving.debts import debtor_frame, debtor_table, invoice_table
+from serving.blocks import Block, Everybody, blocks, learnt_of, other_debtors, rows_at, standing_of
+from serving.debts import invoice_table
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
-from serving.decisions.learnt import learnt_beliefs, with_learnt
+from serving.decisions.learnt import with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.realtime.notes import notes_for
+from serving.receivable_schemas import DEBTORS_SCHEMA
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
+from serving.scores_file import SCORES_FILE, PassingRows, ScoresFile, batches_of
 from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
 from training.abstention import abstain
 from training.beside import (
     ServingCredit,
+    ServingEffects,
+    ServingLatePayment,
     ServingLifetimeValue,
     serving_credit,
     serving_effects,
     serving_late_payment,
     serving_lifetime_value,
 )
-from training.dataset import check_as_of
 from training.following import followed
 from training.kinds.words import outcome_of
 from training.late_payment.bills import tells_settlement
@@ -52,28 +55,19 @@ from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
 from training.models.timing.fit import agreeing_with_churn
 from training.models.timing.sentences import timing_sentences
-from training.net_value import net_value
-from training.panel import is_dated, rows_to_score
+from training.panel import is_dated
 from training.reasons import REASONS_TYPE, explain, told
-from training.receivables import Owed, owed
-from training.replay import Versions, keep_snapshot, record_scoring, scores_digest
-from training.standing import standing
-from training.tracking import Champion, champion_churn, serving_segments
+from training.receivables import owed
+from training.replay import Versions, record_scoring, snapshot_writer
+from training.tracking import Champion, ChampionSegments, champion_churn, serving_segments
 from training.value import value_at_stake, value_if_back
 
-SCORES_FILE = "scores.parquet"
 INVOICES_FILE = "invoices.parquet"
-RUN_ID = "run_id"
-"""Under which ``scores.parquet`` says, in its metadata, which run it is."""
 WORKSPACE_MEGABYTES = 20
-DEBT_COLUMNS = (
-    *("credit_class", "credit_score", "credit_probability", "credit_loss_share", "late_probability"),
-    *("credit_response", "credit_response_name"),
-)
-"""What a customer's score says of its debts, and what its net value is computed from."""
 NO_SEGMENTS = "–"
 """On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
+PUBLISHED_ROWS = 10_000
 
 NO_PURCHASE = Text(
     "No purchase on file before {as_of}, so there is no rhythm to judge by.",
@@ -101,21 +95,54 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scoring:
-    """What a batch run made: the table, the file that holds it, and the run that the store now serves.
+    """What a batch run made: the file of scores, that of open invoices (None where the facts do not tell of any), and the run
+    that the store now serves.
 
     ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight (None: a panel
     without dates, of which nobody can say). ``set_aside`` are the rows of the sources that could not be read.
-    ``level_shift`` is how far an old model's level was found to be off. ``invoices`` (INVOICES_SCHEMA) are the open ones,
-    None where the facts do not tell of any.
+    ``level_shift`` is how far an old model's level was found to be off.
     """
 
-    scores: pa.Table
-    invoices: pa.Table | None
     file: Path
+    invoices_file: Path | None
     published: PublishedRun
     knows_until: datetime | None
     set_aside: SetAside | None
     level_shift: LevelShift | None = None
+
+    @property
+    def scores(self) -> pa.Table:
+        """All scores (SCORES_SCHEMA)."""
+        return pq.read_table(self.file)
+
+    @property
+    def invoices(self) -> pa.Table | None:
+        """All open invoices (INVOICES_SCHEMA)."""
+        return None if self.invoices_file is None else pq.read_table(self.invoices_file)
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The models that serve; None for what was never trained."""
+
+    champion: Champion
+    segments: ChampionSegments | None
+    lifetime: ServingLifetimeValue | None
+    clusters: ServingClusters | None
+    late: ServingLatePayment | None
+    credit: ServingCredit | None
+    effects: ServingEffects | None
+
+    def versions(self, is_learnt: bool) -> Versions:
+        """Their versions, for the ledger; of effects only where they were heard."""
+        return Versions(
+            segments=self.segments.version if self.segments else NO_SEGMENTS,
+            lifetime_value=self.lifetime.version if self.lifetime else None,
+            clusters=self.clusters.version if self.clusters else None,
+            late_payment=self.late.version if self.late else None,
+            credit=self.credit.version if self.credit else None,
+            effects=self.effects.version if self.effects and is_learnt else None,
+        )
 
 
 def score(
@@ -124,7 +151,7 @@ def score(
     """Score every customer as of ``as_of``; write ``scores.parquet`` into ``out`` and publish to the store.
 
     ``clock`` says when the run is published. The file and the store change only when everything has succeeded; a run
-    that was killed leaves both as they were.
+    that was killed leaves both as they were. Customers are worked on in blocks, so that a million need little memory.
     Raises ModelError (no champion, other features), AsOfError, FactsError, ProjectError, StorageError.
     """
     if "invoices" in project.tables and project.churn.kind != "panel" and not ACTING & project.tables.keys():
@@ -132,111 +159,93 @@ def score(
     for place in (out, project.workspace):
         require_space(place, WORKSPACE_MEGABYTES)
     progress(Text("loading the champion", "加载模型"), 0.0)
-    champion, playbook = champion_churn(project), load_playbook(project)
-    segments = serving_segments(project) if "orders" in project.tables else None
-    lifetime, clusters = serving_lifetime_value(project), serving_clusters(project)
-    late, credit, effects = serving_late_payment(project), serving_credit(project), serving_effects(project)
+    playbook, models = load_playbook(project), _serving_models(project)
     progress(Text("reading the facts", "读取数据"), 0.1)
     with open_facts(project) as facts:
-        progress(Text("computing features", "计算特征"), 0.25)
-        model_features(champion.stored, facts)  # refuses a model that these facts do not fit
-        frame = champion.stored.encoded(_customers(facts, as_of))
-        level = followed(facts, champion.stored, as_of.astimezone(project.timezone))
-        champion = replace(champion, stored=level.model)
-        names = names_at(facts, as_of)
-        learnt = learnt_beliefs(effects, playbook, facts, frame, as_of, champion.stored.facts.horizon_days)
-        progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.4)
-        stands = _standing(facts, frame, as_of, lifetime, clusters)
-        progress(Text("receivables", "应收账款"), 0.45)
-        found = owed(facts, as_of, late.model if late else None) if tells_settlement(facts) else None
+        progress(Text("computing features", "计算特征"), 0.15)
+        stored = models.champion.stored
+        model_features(stored, facts)  # refuses a model that these facts do not fit
+        rows = rows_at(facts, as_of, stored, project.workspace)
+        level = followed(facts, stored, as_of.astimezone(project.timezone))
+        models = replace(models, champion=replace(models.champion, stored=level.model))
+        names = names_at(facts, as_of).set_index("customer_id")
+        learnt = learnt_of(facts, rows, as_of, models.effects, playbook, stored.facts.horizon_days)
+        progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.3)
+        stands = standing_of(facts, rows, as_of, models.lifetime, models.clusters)
+        progress(Text("receivables", "应收账款"), 0.4)
+        found = owed(facts, as_of, models.late.model if models.late else None) if tells_settlement(facts) else None
         index = write_fact_index(facts, as_of) if project.events else None
         set_aside = keep_set_aside(facts)
-    progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=len(frame)), 0.5)
-    named = pd.concat([frame.merge(names, how="left", on="customer_id"), stands.reset_index(drop=True)], axis=1)
-    debtors = _debtors(found, named, playbook, credit) if found else None
-    named = _with_debts(named, debtors, project)
-    invoices = invoice_table(found, project, late.version if late else None) if found else None
-    beliefs = with_learnt(beliefs_of(project, playbook), playbook, learnt)
-    scores = score_frame(named, project, champion, segments.model if segments else None, playbook, beliefs)
-    require_space(out, len(scores) * BYTES_PER_CUSTOMER // 1_000_000)
-    progress(Text("writing and publishing", "写入并发布"), 0.8)
-    file = out / SCORES_FILE
-    with ExitStack() as files:  # both appear when the store has taken them, or neither
-        run_id = run_id_of(scores)
-        named_scores = scores.replace_schema_metadata({RUN_ID: run_id})
-        for table, name in ((named_scores, SCORES_FILE), (invoices, INVOICES_FILE)):
-            if table is not None:
-                pq.write_table(table, files.enter_context(atomic_file(out / name)))
-        metrics = champion.stored.facts.metrics[champion.stored.facts.kind]
-        as_learnt = project.churn.model_copy(update={"horizon_days": champion.stored.facts.horizon_days})
-        run = Run(run_id, as_of, clock(), champion.version, metrics, outcome_of(as_learnt))
-        features, notes = (frame.assign(**learnt.columns()), learnt.notes()) if learnt else (frame, None)
-        kept = keep_snapshot(project, run.run_id, features, scores, level.shift, notes)
+    everybody = Everybody.of(rows, names, stands, learnt, found)
+    customers = len(rows.customer_ids)
+    for place in (out, project.workspace):
+        require_space(place, customers * BYTES_PER_CUSTOMER // 1_000_000)
+    file, invoices_file = out / SCORES_FILE, out / INVOICES_FILE if found else None
+    with ExitStack() as files:  # all appear when the store has taken them, or none
+        files.callback(rows.close)
+        written = ScoresFile(files.enter_context(atomic_file(file)), as_of)
+        files.callback(written.close)
+        debtors = PassingRows(project.workspace, DEBTORS_SCHEMA)
+        files.callback(debtors.close)
+        snapshot = files.enter_context(snapshot_writer(project, level.shift, learnt.notes() if learnt else None))
+        columns: list[str] = []
+        for block in blocks(everybody, project, playbook, models.credit):
+            done = 0.5 + 0.3 * written.rows / customers
+            progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=customers), done)
+            scores = _scores(block, project, models, playbook)
+            written.add(scores)
+            snapshot.add(block.features.assign(**block.learnt.columns()) if block.learnt else block.features, scores)
+            if block.debtors is not None:
+                debtors.add(block.debtors)
+            columns = [str(name) for name in block.named]
+        progress(Text("writing and publishing", "写入并发布"), 0.8)
+        run_id, digest = written.finish()
+        debts = None
+        if found is not None and invoices_file is not None:
+            if (others := other_debtors(everybody, project, playbook, models.credit)) is not None:
+                debtors.add(others)
+            invoices = invoice_table(found, project, models.late.version if models.late else None)
+            pq.write_table(invoices, files.enter_context(atomic_file(invoices_file)))
+            debts = Debts(debtors.batches(), invoices.to_batches())
+        run = _run(run_id, as_of, clock(), models.champion, project)
+        kept = snapshot.keep(project, run_id)
         if index is not None:
-            keep_index(index, run.run_id, notes_for(champion, level.shift, segments, frame, named))
+            keep_index(index, run_id, notes_for(models.champion, level.shift, models.segments, rows.names, columns))
         with closing(open_project_store(project)) as store:
-            published = publish(store, run, scores, _debts(debtors, invoices, as_of, project))
+            published = publish(store, run, batches_of(written.path, PUBLISHED_ROWS), debts)
             if index is not None:
                 with reading(store) as connection:
                     forget_indexes(project.workspace, kept_run_ids(connection))
-    versions = Versions(
-        segments.version if segments else NO_SEGMENTS,
-        lifetime.version if lifetime else None,
-        clusters.version if clusters else None,
-        late.version if late else None,
-        credit.version if credit else None,
-        effects.version if effects and learnt else None,
-    )
-    record_scoring(project, champion, versions, run.run_id, as_of, run.published_at, scores, kept)
+    versions = models.versions(learnt is not None)
+    record_scoring(project, models.champion, versions, run_id, as_of, run.published_at, customers, digest, kept)
     progress(Text("done", "完成"), 1.0)
     has_days = project.churn.kind != "panel" or is_dated(project)
-    knows_until = datetime.fromisoformat(champion.stored.facts.as_of) if has_days else None
-    return Scoring(scores, invoices, file, published, knows_until, set_aside, level.shift)
+    knows_until = datetime.fromisoformat(models.champion.stored.facts.as_of) if has_days else None
+    return Scoring(file, invoices_file, published, knows_until, set_aside, level.shift)
 
 
-def _standing(
-    facts: Facts,
-    frame: pd.DataFrame,
-    as_of: datetime,
-    lifetime: ServingLifetimeValue | None,
-    clusters: ServingClusters | None,
-) -> pd.DataFrame:
-    """Where each customer stands; nothing of a ready-made panel, whose rows are no facts."""
-    if facts.project.churn.kind == "panel":
-        return frame[[]]
-    return standing(facts, frame, as_of, lifetime.model if lifetime else None, clusters.model if clusters else None)
+def _serving_models(project: Project) -> _Models:
+    return _Models(
+        champion_churn(project),
+        serving_segments(project) if "orders" in project.tables else None,
+        serving_lifetime_value(project),
+        serving_clusters(project),
+        serving_late_payment(project),
+        serving_credit(project),
+        serving_effects(project),
+    )
 
 
-def _debtors(found: Owed, named: pd.DataFrame, playbook: Playbook, credit: ServingCredit | None) -> pd.DataFrame:
-    """Everybody with an invoice or money on file, by customer_id, with how to answer."""
-    return debtor_frame(found, named.set_index("customer_id"), playbook.policy, credit.model if credit else None)
+def _scores(block: Block, project: Project, models: _Models, playbook: Playbook) -> pa.Table:
+    beliefs = with_learnt(beliefs_of(project, playbook), playbook, block.learnt)
+    segments = models.segments.model if models.segments else None
+    return score_frame(block.named, project, models.champion, segments, playbook, beliefs)
 
 
-def _with_debts(named: pd.DataFrame, debtors: pd.DataFrame | None, project: Project) -> pd.DataFrame:
-    """The customers with what is said of their debts, and their lifetime value net of what they cost."""
-    if debtors is not None:
-        told = [name for name in DEBT_COLUMNS if name in debtors]
-        named = named.join(debtors[told], on="customer_id")
-    if "lifetime_value" not in named:
-        return named
-    net = net_value(named, project.value.costs, project.value.horizon_days)
-    return named.assign(lifetime_value_net=net["lifetime_value_net"])
-
-
-def _debts(debtors: pd.DataFrame | None, invoices: pa.Table | None, as_of: datetime, project: Project) -> Debts | None:
-    """What the store keeps of debts."""
-    if debtors is None or invoices is None:
-        return None
-    return Debts(debtor_table(debtors, as_of, project.project.currency), invoices)
-
-
-def _customers(facts: Facts, as_of: datetime) -> pd.DataFrame:
-    """Everybody who is to be scored, with everything known: the playbook and the sentences may ask for more than a model."""
-    if facts.project.churn.kind == "panel":
-        return rows_to_score(facts, as_of)
-    check_as_of(facts, as_of)
-    frame: pd.DataFrame = snapshot(facts, [as_of]).to_pandas()
-    return frame
+def _run(run_id: str, as_of: datetime, published_at: datetime, champion: Champion, project: Project) -> Run:
+    facts = champion.stored.facts
+    as_learnt = project.churn.model_copy(update={"horizon_days": facts.horizon_days})
+    return Run(run_id, as_of, published_at, champion.version, facts.metrics[facts.kind], outcome_of(as_learnt))
 
 
 def score_frame(
@@ -408,9 +417,3 @@ def names_at(facts: Facts, as_of: datetime) -> pd.DataFrame:
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
     names: pd.DataFrame = facts.connection.execute(query, {"as_of": instant}).df()
     return names
-
-
-def run_id_of(scores: pa.Table) -> str:
-    """The same scores always have the same id, so that publishing them twice changes nothing."""
-    as_of = scores["as_of"][0].as_py()
-    return f"{as_of:%Y%m%dT%H%M}-{scores_digest(scores)[:12]}"

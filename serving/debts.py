@@ -29,7 +29,7 @@ def invoice_table(found: Owed, project: Project, version: str | None) -> pa.Tabl
 
 
 def _array(frame: pd.DataFrame, field: pa.Field) -> pa.Array:
-    if field.name not in frame:
+    if field.name not in frame or frame.empty:  # an empty column tells no type
         return pa.nulls(len(frame), field.type)
     values = frame[field.name]
     if pa.types.is_timestamp(field.type) and values.dt.tz is None:

@@ -20,7 +20,6 @@ from features.progress import Progress, silent
 from features.project import Project
 from features.text import Text
 from features.writing import atomic_file, require_space
-from serving.batch import RUN_ID
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
 from serving.decisions.learnt import kept_beliefs, with_learnt
@@ -30,6 +29,7 @@ from serving.decisions.playbook import Playbook, load_playbook
 from serving.decisions.portfolios import YEAR_BEFORE, Portfolios, portfolios
 from serving.plan_schemas import PlanItem, PlanLimit, PlanSummary
 from serving.score_schema import SCORES_SCHEMA, BilingualText
+from serving.scores_file import run_id_of
 from serving.store import ACTIONS, logged_bodies, open_project_store, reading, store_plan
 from serving.year_before import year_before
 from training.experiments.assignment import TREATED
@@ -82,8 +82,7 @@ def plan(
     for place in (out, project.workspace):
         require_space(place, MEGABYTES)
     progress(Text("reading scores and features", "读取评分与特征"), 0.0)
-    scores = _scores(scores_file)
-    run_id = scores.schema.metadata[RUN_ID.encode()].decode()
+    scores, run_id = _scores(scores_file)
     kept = kept_features(project, run_id)
     frame = _with_features(scores, kept)
     frame[LOST_VALUE] = np.where(frame["churn_probability"].isna(), value_if_back(frame, project), np.nan)
@@ -127,7 +126,7 @@ def _portfolio_file(held: Portfolios, as_of: datetime, churn_days: int, currency
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
 
 
-def _scores(file: Path) -> pa.Table:
+def _scores(file: Path) -> tuple[pa.Table, str]:
     if not file.is_file():
         raise NotFoundError(
             Text(
@@ -137,13 +136,12 @@ def _scores(file: Path) -> pa.Table:
             file=file,
         )
     try:
-        table = pq.read_table(file)
+        table, run_id = pq.read_table(file), run_id_of(file)
     except (pa.ArrowInvalid, OSError) as fault:
         raise StorageError(
             Text("The scores {file} cannot be read: {fault}.", "无法读取评分 {file}：{fault}。"), file=file, fault=fault
         ) from None
-    says_which = RUN_ID.encode() in (table.schema.metadata or {})
-    if table.schema.names != SCORES_SCHEMA.names or not table.num_rows or not says_which:
+    if table.schema.names != SCORES_SCHEMA.names or not table.num_rows or run_id is None:
         raise StorageError(
             Text(
                 "The file {file} holds no scores of this Retinue ({columns} columns, {rows} rows). Run 'retinue score' again.",
@@ -153,7 +151,7 @@ def _scores(file: Path) -> pa.Table:
             columns=table.num_columns,
             rows=table.num_rows,
         )
-    return table
+    return table, run_id
 
 
 def _with_features(scores: pa.Table, features: pa.Table | None) -> pd.DataFrame:

@@ -92,9 +92,8 @@ def receivables(
 def _owed(ledger: Ledger, late: LatePayment | None) -> Owed:
     customers = _in_currency(ledger.customers().to_pandas()).set_index(CUSTOMER)
     customers = customers.join(customer_measures(ledger).to_pandas().set_index(CUSTOMER)).sort_index()
-    items = _in_currency(ledger.items().to_pandas())
-    invoices = items[items["open"] > 0].rename(columns={"open": "open_amount"})
-    invoices = invoices[[*KEYS_OF_OPEN[:3], "due_at", *KEYS_OF_OPEN[3:]]].reset_index(drop=True)
+    invoices = _in_currency(ledger.open_items().to_pandas()).rename(columns={"open": "open_amount"})
+    invoices = invoices[[*KEYS_OF_OPEN[:3], "due_at", *KEYS_OF_OPEN[3:]]]
     invoices["due_at"] = _day(invoices["due_at"], ledger.facts)
     if late is not None:
         said = late.invoices(ledger.facts, ledger.as_of)

@@ -6,7 +6,9 @@ one version alone, so that it comes out the same, bit for bit.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ from features.errors import ModelError, NotFoundError, StorageError
 from features.own_features import own_features
 from features.project import Project
 from features.text import Text
-from features.writing import atomic_file
+from features.writing import nameless_file, storage_errors
 from training.following import moved
 from training.ledger import Entry, Scoring, append, ledger_file, read_ledger, scoring_at, writing
 from training.models.drift import LevelShift
@@ -98,35 +100,61 @@ class Replay:
         return self.served == self.computed
 
 
-def keep_snapshot(
-    project: Project,
-    run_id: str,
-    frame: pd.DataFrame,
-    scores: pa.Table,
-    shift: LevelShift | None = None,
-    notes: Mapping[str, str] | None = None,
-) -> Kept:
-    """Write the features that were scored, and what was served, under the workspace; remove the oldest of very many.
+class SnapshotWriter:
+    """The file of features that are being scored, and of what is served; it gets its run's name at the end."""
 
-    ``shift`` is what the model's level was moved by, ``notes`` go into the file's metadata. Parameters: ``frame`` has customer_id and
-    the features (float64), ``scores`` the same customers in the same order.
+    def __init__(self, temporary: Path, notes: Mapping[str, str]) -> None:
+        self._temporary, self._notes = temporary, notes
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, frame: pd.DataFrame, scores: pa.Table) -> None:
+        """Write customers. ``frame`` has customer_id and the features (float64), ``scores`` the same customers in the same order."""
+        numbers = [name for name in frame.columns if frame[name].dtype == np.float64]
+        customers = pa.array(frame["customer_id"], pa.string())
+        if not customers.equals(scores["customer_id"].combine_chunks()):
+            raise ValueError("features and scores are not of the same customers in the same order")
+        columns = {"customer_id": customers} | {name: pa.array(frame[name], from_pandas=True) for name in numbers}
+        served = {kept_name: scores[name] for name, kept_name in SERVED.items()}
+        table = pa.table(columns | served | {ABSTAINED: scores[ABSTAINED]})
+        if self._writer is None:
+            schema = table.schema.with_metadata(dict(self._notes) or None)
+            self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+        self._writer.write_table(table.replace_schema_metadata(dict(self._notes) or None))
+
+    def close(self) -> None:
+        """End the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def keep(self, project: Project, run_id: str) -> Kept:
+        """Keep the file for the run ``run_id``; remove the oldest of very many."""
+        self.close()
+        file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+        with storage_errors(file):
+            with self._temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            self._temporary.chmod(0o644)
+            self._temporary.replace(file)
+        _prune(file.parent, MOST_SNAPSHOTS)
+        return Kept(file.relative_to(project.workspace).as_posix(), _digest(file))
+
+
+@contextmanager
+def snapshot_writer(
+    project: Project, shift: LevelShift | None = None, notes: Mapping[str, str] | None = None
+) -> Iterator[SnapshotWriter]:
+    """A file under the workspace for the features of a run, which is gone unless it is `SnapshotWriter.keep`-t.
+
+    ``shift`` is what the model's level was moved by, ``notes`` go into the file's metadata.
     Raises StorageError: the disk is full or the place cannot be written.
     """
-    numbers = [name for name in frame.columns if frame[name].dtype == np.float64]
-    customers = pa.array(frame["customer_id"], pa.string())
-    if not customers.equals(scores["customer_id"].combine_chunks()):
-        raise ValueError("features and scores are not of the same customers in the same order")
-    columns = {"customer_id": customers} | {name: pa.array(frame[name], from_pandas=True) for name in numbers}
-    served = {kept_name: scores[name] for name, kept_name in SERVED.items()}
-    table = pa.table(columns | served | {ABSTAINED: scores[ABSTAINED]})
-    if shift:
-        notes = {**(notes or {}), LEVEL: json.dumps(asdict(shift))}
-    table = table.replace_schema_metadata(notes or None)
-    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
-    with atomic_file(file) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    _prune(file.parent, MOST_SNAPSHOTS)
-    return Kept(file.relative_to(project.workspace).as_posix(), _digest(file))
+    with nameless_file(project.workspace / SNAPSHOTS / "next") as temporary:
+        told = {**(notes or {}), LEVEL: json.dumps(asdict(shift))} if shift else notes or {}
+        writer = SnapshotWriter(temporary, told)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
 def kept_features(project: Project, run_id: str) -> pa.Table | None:
@@ -142,10 +170,13 @@ def record_scoring(
     run_id: str,
     as_of: datetime,
     published_at: datetime,
-    scores: pa.Table,
+    rows: int,
+    digest: str,
     kept: Kept,
 ) -> Scoring:
-    """Put a run of scores that was just published on the ledger; ``versions`` are those of the other models."""
+    """Put a run of ``rows`` scores that was just published on the ledger, with the ``digest`` of its file of
+    scores; ``versions`` are those of the other models.
+    """
     scoring = Scoring(
         at=published_at,
         run_id=run_id,
@@ -161,22 +192,14 @@ def record_scoring(
         effects_version=versions.effects,
         catalogue_hash=champion.stored.facts.catalogue_hash,
         code_version=code_version(),
-        rows=scores.num_rows,
-        scores_digest=scores_digest(scores),
+        rows=rows,
+        scores_digest=digest,
         snapshot=kept.path,
         snapshot_digest=kept.digest,
     )
     with writing(ledger_file(project)) as book:
         append(book, scoring)
     return scoring
-
-
-def scores_digest(scores: pa.Table) -> str:
-    """SHA-256 of scores as an Arrow stream, in hex."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, scores.schema) as writer:
-        writer.write_table(scores)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def replay(project: Project, customer_id: str, instant: datetime) -> Replay:

@@ -12,19 +12,28 @@ import pandas as pd
 from features.errors import NotEnoughDataError
 from features.sources import Facts
 from features.text import Text
-from training.life_cycle import life_cycle
+from training.life_cycle import MEASURED, life_cycle
 from training.lifetime_value.lifetime_value import LifetimeValue
-from training.loyalty import loyalty
+from training.loyalty import MEASURES, loyalty
+from training.models.clusters.behaviour import BEHAVING
 from training.models.clusters.model import ClusterModel
 from training.share_of_customer import share_of_customer
 from training.tier_looks import today_tiers
 from training.tiers import tier_names
 from training.trajectory.series import monthly_series
 from training.trajectory.states import trajectories
+from training.value_score.criteria import CUSTOMER_CRITERIA
 from training.value_score.industries import industries
 from training.value_score.scorecard import fit_scorecard
 
 CUSTOMER = "customer_id"
+
+
+def standing_features(clusters: ClusterModel | None = None) -> frozenset[str]:
+    """The features that `standing` reads, of those that a snapshot may have."""
+    scored = {measure.column for criterion in CUSTOMER_CRITERIA for measure in criterion.measures}
+    grouped = {*clusters.behaviour.columns, *BEHAVING} if clusters else set()
+    return frozenset({*MEASURED, *(measure.column for measure in MEASURES), *scored, *grouped})
 
 
 def standing(
@@ -36,7 +45,7 @@ def standing(
 ) -> pd.DataFrame:
     """The standing of the customers of a snapshot, under its index and in its order.
 
-    Parameters: ``frame`` is a snapshot of the whole base at ``as_of`` (aware); ``lifetime`` and ``clusters`` are the models
+    Parameters: ``frame`` is a snapshot of the whole base at ``as_of`` (aware), with `standing_features`; ``lifetime`` and ``clusters`` are the models
     that serve, where there are any.
 
     Columns, each only where the facts tell: expected_purchases, expected_revenue and lifetime_value with ``_low`` and

@@ -41,6 +41,11 @@ class Ledger:
         order = "customer_id, due_at, issued_at, invoice_id"
         return self.query(f"SELECT * EXCLUDE (due_day) FROM ({self.items_sql()}) ORDER BY {order}")
 
+    def open_items(self) -> pa.Table:
+        """Those of the items of which something is open, in the same order."""
+        order = "customer_id, due_at, issued_at, invoice_id"
+        return self.query(f"SELECT * EXCLUDE (due_day) FROM ({self.items_sql()}) WHERE open_minor > 0 ORDER BY {order}")
+
     def unapplied(self) -> pa.Table:
         """customer_id, unapplied_minor (negative: more was given back than had come), for customers that have any.
 

@@ -23,8 +23,6 @@ from serving.cli.output import (
 )
 
 if TYPE_CHECKING:  # the libraries behind scoring load slowly; --help must not wait for them
-    import pyarrow as pa
-
     from serving.batch import Scoring
     from serving.schemas import RunSummary
 
@@ -84,8 +82,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
     say(_money(summary))
     if summary.lifetime_value is not None:
         say(_worth(summary))
-    if result.invoices is not None:
-        say(_owed(result.invoices, summary.currency))
+    if result.invoices_file is not None:
+        say(_owed(result.invoices_file, summary.currency))
     if result.knows_until is not None and result.knows_until > result.published.as_of:
         say(
             Text(
@@ -174,10 +172,12 @@ def _worth(summary: "RunSummary") -> Text:
     )
 
 
-def _owed(invoices: "pa.Table", currency: str) -> Text:
+def _owed(file: Path, currency: str) -> Text:
     """What is open, what of it is overdue, and what is expected to come late."""
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
+    invoices = pq.read_table(file, columns=["days_overdue", "open_amount"])
     overdue = invoices.filter(pc.greater(invoices["days_overdue"], 0))
     said = Text(
         "Open invoices: {n:,}, {currency} {open:,.0f}, of which {currency} {overdue:,.0f} are overdue. 'retinue receivables' tells more.",
@@ -206,18 +206,14 @@ def _print_segments(sizes: dict[str, int]) -> None:
 
 
 def _print_contacts(result: "Scoring") -> None:
-    import pyarrow.compute as pc
-
-    scores = result.scores
     if not result.published.summary.knows_money:
-        _print_highest_risks(scores)
+        _print_highest_risks(result)
         return
     heading(Text("Contact first", "优先联系"))
-    paying = scores.filter(pc.greater(pc.fill_null(scores["expected_profit"], 0.0), 0.0))
-    first = paying.sort_by([("expected_profit", "descending"), ("customer_id", "ascending")]).slice(0, MOST_CONTACTS)
-    if not first.num_rows:
+    first = _first(result, "expected_profit", "expected_profit > 0")
+    if not first:
         say(Text("No action of the playbook pays for anybody today.", "今天没有值得采取的行动。"))
-        _print_highest_risks(scores)
+        _print_highest_risks(result)
         return
     table(
         (
@@ -225,18 +221,29 @@ def _print_contacts(result: "Scoring") -> None:
             Text("action", "行动"),
             Text("expected profit (low–high)", "预期利润（低–高）"),
         ),
-        [_contact(row) for row in first.to_pylist()],
+        [_contact(row) for row in first],
         right=(1, 4),
     )
 
 
-def _print_highest_risks(scores: "pa.Table") -> None:
+def _print_highest_risks(result: "Scoring") -> None:
     """Whom to look at where no money can be compared."""
-    ranked = scores.sort_by([("churn_probability", "descending"), ("customer_id", "ascending")])
-    first = [row for row in ranked.slice(0, MOST_CONTACTS).to_pylist() if row["churn_probability"] is not None]
+    first = _first(result, "churn_probability", "churn_probability IS NOT NULL")
     if first:
         heading(Text("Highest risk", "风险最高"))
         table(RISK_COLUMNS, [_risk(row) for row in first], right=(1,))
+
+
+def _first(result: "Scoring", by: str, condition: str) -> list[dict[str, Any]]:
+    """The scores with most of something, read out of the file without the others."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        scores = connection.read_parquet(str(result.file)).filter(condition)
+        rows: list[dict[str, Any]] = (
+            scores.order(f"{by} DESC, customer_id").limit(MOST_CONTACTS).to_arrow_table().to_pylist()
+        )
+    return rows
 
 
 def _risk(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -67,6 +67,14 @@ class LearntBeliefs:
     shares: Mapping[str, tuple[Numbers, Numbers, Numbers]]
     sources: Mapping[str, Text]
 
+    def of(self, customers: slice) -> "LearntBeliefs":
+        """Those of some of the customers."""
+        shares = {
+            action: (mean[customers], low[customers], high[customers])
+            for action, (mean, low, high) in self.shares.items()
+        }
+        return LearntBeliefs(self.here[customers], shares, self.sources)
+
     def columns(self) -> dict[str, Numbers]:
         """As columns that are kept beside the features that were scored."""
         return {_HERE: self.here} | {

@@ -1,11 +1,25 @@
 """Rows of a table as finished JSON, all columns at once: what the API answers with, byte for byte."""
 
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
 import duckdb
 import pyarrow as pa
 
 from features.readers import quoted
 
 ROWS = "rows_to_tell"
+ROWS_AT_ONCE = 10_000
+
+
+Rows: TypeAlias = "pa.Table | Iterable[pa.RecordBatch]"
+
+
+def small_tables(rows: Rows) -> Iterator[pa.Table]:
+    """The rows in tables of so many that their JSON needs little memory."""
+    for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
+        for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+            yield pa.Table.from_batches([batch.slice(start, ROWS_AT_ONCE)])
 
 
 def json_bodies(table: pa.Table) -> pa.ChunkedArray:

@@ -7,20 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Table, select, tuple_
 
-from serving.store.bodies import json_bodies
+from serving.store.bodies import Rows, json_bodies, small_tables
 from serving.store.dialects import insert_table
 from serving.store.queries import customers_of
 from serving.store.tables import CURRENT, DEBTORS, INVOICES, RUNS
-
-_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class Debts:
     """What a run says of debts: one row a customer (DEBTORS_SCHEMA) and one an open invoice (INVOICES_SCHEMA)."""
 
-    customers: pa.Table
-    invoices: pa.Table
+    customers: Rows
+    invoices: Rows
 
 
 class InvoiceFilters(NamedTuple):
@@ -48,29 +46,24 @@ class InvoiceList(NamedTuple):
 
 def insert_debts(connection: Connection, number: int, debts: Debts) -> None:
     """Insert the debts of run ``number``."""
-    _insert(connection, number, DEBTORS, debts.customers, ["customer_id"])
-    late = pc.coalesce(
-        debts.invoices["late_probability"], pc.greater(debts.invoices["days_overdue"], 0).cast("float64")
-    )
-    by_column = debts.invoices.append_column("late_amount", pc.multiply(debts.invoices["open_amount"], late))
-    kept = ["invoice_id", "customer_id", "late_band", "days_overdue", "late_amount"]
-    _insert(connection, number, INVOICES, debts.invoices, kept, by_column)
+    for rows in small_tables(debts.customers):
+        _insert(connection, number, DEBTORS, rows, rows.select(["customer_id"]))
+    for rows in small_tables(debts.invoices):
+        late = pc.coalesce(rows["late_probability"], pc.greater(rows["days_overdue"], 0).cast("float64"))
+        kept = rows.select(["invoice_id", "customer_id", "late_band", "days_overdue"])
+        _insert(
+            connection,
+            number,
+            INVOICES,
+            rows,
+            kept.append_column("late_amount", pc.multiply(rows["open_amount"], late)),
+        )
 
 
-def _insert(
-    connection: Connection,
-    number: int,
-    table: Table,
-    told: pa.Table,
-    kept: list[str],
-    by_column: pa.Table | None = None,
-) -> None:
-    """Insert what is ``told`` as finished JSON, beside the columns that are ``kept`` of it, or of ``by_column``."""
-    stored = (told if by_column is None else by_column).select(kept)
-    stored = stored.append_column("run", pa.repeat(pa.scalar(number), len(told)))
-    for begin in range(0, len(told), _ROWS_AT_ONCE):
-        rows = stored.slice(begin, _ROWS_AT_ONCE)
-        insert_table(connection, table, rows.append_column("body", json_bodies(told.slice(begin, _ROWS_AT_ONCE))))
+def _insert(connection: Connection, number: int, table: Table, told: pa.Table, kept: pa.Table) -> None:
+    """Insert what is ``told`` as finished JSON, beside the columns that are ``kept`` of it."""
+    stored = kept.append_column("run", pa.repeat(pa.scalar(number), len(told)))
+    insert_table(connection, table, stored.append_column("body", json_bodies(told)))
 
 
 _SERVED = select(CURRENT.c.run).scalar_subquery()

@@ -16,8 +16,8 @@ from features.errors import NotFoundError, StorageError
 from features.text import Text
 from serving.schemas import PublishedRun, RunSummary
 from serving.score_schema import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText
-from serving.store.bodies import json_bodies
-from serving.store.database import Store, writing
+from serving.store.bodies import Rows, json_bodies, small_tables
+from serving.store.database import Store, much_written, writing
 from serving.store.debts import Debts, insert_debts
 from serving.store.dialects import insert_table
 from serving.store.queries import current_run
@@ -26,7 +26,6 @@ from serving.store.tables import CURRENT, DEBTORS, INVOICES, RESCORED, RUNS, SCO
 
 _NAMED = {"recommended_action": "action_names", "tier": "tier_names"}
 """Columns of codes whose names the company chose, and where a run's summary keeps these."""
-_ROWS_AT_ONCE = 10_000
 _FLOATS = [f.name for f in SCORES_SCHEMA if f.type == pa.float64()]
 _COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body", "rescored_as_of")]
 
@@ -46,9 +45,7 @@ class Run:
     leaving: Text | None = None
 
 
-def publish(
-    store: Store, run: Run, scores: pa.Table | Iterable[pa.RecordBatch], debts: Debts | None = None
-) -> PublishedRun:
+def publish(store: Store, run: Run, scores: Rows, debts: Debts | None = None) -> PublishedRun:
     """Make ``scores`` (columns of SCORES_SCHEMA) the run that is served, in one transaction.
 
     Readers see the old run or the new one, never a mix. The run served before is kept, so that ``roll_back`` can
@@ -56,7 +53,7 @@ def publish(
     Raises StorageError: scores that break the contract, no scores at all, a full disk, a store in use.
     """
     batches = scores.to_batches() if isinstance(scores, pa.Table) else scores
-    with writing(store) as connection:
+    with writing(store) as connection, much_written(connection):
         served, kept = _pointers(connection)
         served_id = connection.scalar(select(RUNS.c.run_id).where(RUNS.c.number == served))
         previous = kept if served_id == run.run_id else served
@@ -182,8 +179,7 @@ def _checked(run: Run, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     for batch in batches:
         table = _in_schema(batch)
         _check_values(run, table)
-        for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-            yield table.slice(start, _ROWS_AT_ONCE)
+        yield from small_tables(table)
 
 
 def _in_schema(batch: pa.RecordBatch) -> pa.Table:

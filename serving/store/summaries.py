@@ -1,8 +1,11 @@
 """Counts and sums over the customers of a run: of all, when it is published, or of one account manager's."""
 
+from collections import Counter
+from collections.abc import Iterable
+from math import fsum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from serving.schemas import PublishedRun
 from serving.store.tables import CURRENT, SCORES
@@ -10,36 +13,33 @@ from serving.store.tables import CURRENT, SCORES
 NO_ACTION = "no_action"
 """The recommended action of a customer for whom no action pays."""
 
+_NAMES = ("segment", "churn_band", "tier", "lifecycle_stage", "trajectory", "recommended_action")
+
 
 def totals(connection: Connection, mine: ColumnElement[bool]) -> dict[str, Any]:
     """Those fields of a RunSummary that are counted or summed over the scores ``mine``.
 
     A sum of which no part is known is None.
     """
-    acts = SCORES.c.recommended_action != NO_ACTION
-    rows, abstained, valued, stake, profit, lifetime_value = connection.execute(
-        select(
-            func.count(),
-            func.count().filter(SCORES.c.churn_probability.is_(None)),
-            func.count(SCORES.c.value_at_stake),
-            func.coalesce(func.sum(SCORES.c.value_at_stake).filter(SCORES.c.churn_band == "high"), 0.0),
-            func.coalesce(func.sum(SCORES.c.expected_profit).filter(acts), 0.0),
-            func.sum(SCORES.c.lifetime_value),
-        ).where(mine)
-    ).one()
-    by_action = _counts(connection, mine, "recommended_action")
+    groups = connection.execute(_grouped(mine)).all()  # one pass over the rows, a few thousand groups at most
+    counted = {name: _counts((getattr(group, name), group.rows) for group in groups) for name in _NAMES}
+    worth = [group.lifetime_value for group in groups if group.lifetime_value is not None]
     return {
-        "customers": rows,
-        "abstained": abstained,
-        "by_segment": _counts(connection, mine, "segment"),
-        "by_churn_band": _counts(connection, mine, "churn_band"),
-        "by_tier": _counts(connection, mine, "tier"),
-        "by_lifecycle_stage": _counts(connection, mine, "lifecycle_stage"),
-        "by_trajectory": _counts(connection, mine, "trajectory"),
-        "lifetime_value": lifetime_value,
-        "by_action": by_action,
-        "high_risk_value_at_stake": stake if valued else None,
-        "expected_profit": profit if by_action else None,
+        "customers": sum(group.rows for group in groups),
+        "abstained": sum(group.abstained for group in groups),
+        "by_segment": counted["segment"],
+        "by_churn_band": counted["churn_band"],
+        "by_tier": counted["tier"],
+        "by_lifecycle_stage": counted["lifecycle_stage"],
+        "by_trajectory": counted["trajectory"],
+        "by_action": counted["recommended_action"],
+        "lifetime_value": fsum(worth) if worth else None,
+        "high_risk_value_at_stake": fsum(g.stake for g in groups if g.churn_band == "high")
+        if any(group.valued for group in groups)
+        else None,
+        "expected_profit": fsum(g.profit for g in groups if g.recommended_action not in (None, NO_ACTION))
+        if counted["recommended_action"]
+        else None,
     }
 
 
@@ -51,12 +51,27 @@ def run_of_manager(connection: Connection, run: PublishedRun, account_manager: s
     return run.model_copy(update={"rows": own["customers"], "summary": summary})
 
 
-def _counts(connection: Connection, mine: ColumnElement[bool], name: str) -> dict[str, int]:
-    column = SCORES.c[name]
-    counted = (
-        select(column, func.count())
-        .where(mine, column.is_not(None))
-        .group_by(column)
-        .order_by(func.count().desc(), column)
+def _grouped(mine: ColumnElement[bool]) -> Select[Any]:
+    names = [SCORES.c[name] for name in _NAMES]
+    return (
+        select(
+            *names,
+            func.count().label("rows"),
+            func.count().filter(SCORES.c.churn_probability.is_(None)).label("abstained"),
+            func.count(SCORES.c.value_at_stake).label("valued"),
+            func.coalesce(func.sum(SCORES.c.value_at_stake), 0.0).label("stake"),
+            func.coalesce(func.sum(SCORES.c.expected_profit), 0.0).label("profit"),
+            func.sum(SCORES.c.lifetime_value).label("lifetime_value"),
+        )
+        .where(mine)
+        .group_by(*names)
     )
-    return dict(connection.execute(counted).all())
+
+
+def _counts(groups: Iterable[tuple[str | None, int]]) -> dict[str, int]:
+    """How many have each name, the most frequent first."""
+    found: Counter[str] = Counter()
+    for name, rows in groups:
+        if name is not None:
+            found[name] += rows
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -21,16 +21,18 @@ from features.project import Project, load_project
 from serving.batch import score_frame
 from serving.cli import app
 from serving.decisions.playbook import load_playbook
+from tests.serving.kept_snapshots import keep_snapshot
 from tests.training.companies import FEATURES, shop, utc
 from tests.training.registered import PASSED, REFUSED, present, register, register_segments
 from training.ledger import Scoring, append, ledger_file, read_ledger, writing
 from training.registry import Signature, promote_version, settle
-from training.replay import SNAPSHOTS, Versions, _prune, keep_snapshot, record_scoring, replay
+from training.replay import SNAPSHOTS, Versions, _prune, record_scoring, replay
 from training.tracking import champion_churn, serving_segments
 
 # pyarrow reads a frame's times with time zone in a way that pandas is about to change.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone")
 
+DIGEST = "0" * 64
 FIRST, SECOND = utc(2025, 8, 1), utc(2025, 8, 15)
 MONDAY, TUESDAY = datetime(2025, 11, 3, 6, tzinfo=UTC), datetime(2025, 11, 4, 6, tzinfo=UTC)
 
@@ -43,7 +45,9 @@ def score(project: Project, as_of: datetime, published_at: datetime) -> pa.Table
     scores = score_frame(named, project, champion, segments.model, load_playbook(project))
     run_id = f"{as_of:%Y%m%d}-{champion.version}"
     kept = keep_snapshot(project, run_id, frame, scores)
-    record_scoring(project, champion, Versions(segments.version), run_id, as_of, published_at, scores, kept)
+    record_scoring(
+        project, champion, Versions(segments.version), run_id, as_of, published_at, len(scores), DIGEST, kept
+    )
     return scores
 
 
@@ -288,7 +292,9 @@ def test_a_score_that_does_not_come_out_again_gives_status_one(project: Project)
     kept = keep_snapshot(project, "claimed", frame, scores)
     promote_version(project, "1", Signature("li@office", TUESDAY + timedelta(days=1)))
     at = TUESDAY + timedelta(days=1)
-    record_scoring(project, champion_churn(project), Versions("1"), "claimed", utc(2025, 11, 5), at, scores, kept)
+    record_scoring(
+        project, champion_churn(project), Versions("1"), "claimed", utc(2025, 11, 5), at, len(scores), DIGEST, kept
+    )
     customer = next(row["customer_id"] for row in scores.to_pylist() if row["churn_probability"] is not None)
     told = retinue(project, "explain", customer, "--at", "2025-11-05T12:00")
     assert "✗ Computed again from the kept features and version it is different: served 0." in told

@@ -18,6 +18,7 @@ MONTH_DAYS = 30
 """Months are periods of 30 days back from the cut-off, so that none is shorter than another or still running."""
 MOST_MONTHS = 24
 
+# Amounts are summed in ten-thousandths, as features are: whole numbers give one sum in any order.
 _MONTHLY = f"""
 WITH known AS (
   SELECT customer_id, amount, {{measure}} AS value, greatest(date_diff('day', ordered_day, $as_of_day::DATE) - 1, 0) AS age_days
@@ -27,7 +28,7 @@ WITH known AS (
     SELECT customer_id, max(age_days) FILTER (amount >= 0) AS first_days FROM known GROUP BY customer_id
   )
 )
-SELECT row, age_days // {MONTH_DAYS} AS month_back, sum(value) AS value, FALSE AS is_customer
+SELECT row, age_days // {MONTH_DAYS} AS month_back, sum(round(1E4 * value)) / 1E4 AS value, FALSE AS is_customer
 FROM known JOIN customers USING (customer_id)
 WHERE age_days < {MONTH_DAYS * MOST_MONTHS} AND value IS NOT NULL GROUP BY row, month_back
 UNION ALL

@@ -112,14 +112,16 @@ class Behaviour:
         return np.stack(parts, axis=1)
 
 
+BEHAVING = ("purchase_days_365d", "contracts_running")
+"""The features that tell who does anything."""
+
+
 def has_behaviour(frame: pd.DataFrame) -> Flags:
     """Marks who has bought in the last year or has a contract; all, where neither is known.
 
     The others do nothing that could be compared: they would only make a group of the silent, which RFM names better.
     """
-    marks = [
-        frame[column].gt(0).to_numpy() for column in ("purchase_days_365d", "contracts_running") if column in frame
-    ]
+    marks = [frame[column].gt(0).to_numpy() for column in BEHAVING if column in frame]
     return np.logical_or.reduce(marks) if marks else np.ones(len(frame), dtype=bool)
 
 
