@@ -206,6 +206,20 @@ class Risk(TypedDict):
     model_version: str
 
 
+class ActionEffect(TypedDict):
+    """What an action of the playbook does to the churn probability, as it is believed or was learnt; not what a model says."""
+
+    action: str
+    action_name: BilingualText
+    share: float
+    share_low: float
+    share_high: float
+    churn_probability: float | None
+    churn_probability_low: float | None
+    churn_probability_high: float | None
+    source: BilingualText
+
+
 class ScoreAnswer(TypedDict):
     """Scores on request. Rows of features get a risk each; customers and facts a whole score, as in a batch."""
 
@@ -214,6 +228,7 @@ class ScoreAnswer(TypedDict):
     scores: list[Risk | Score]
     before: NotRequired[Score | None]
     changed: NotRequired[dict[str, float | None]]
+    action_effect: NotRequired[ActionEffect | None]
     caution: NotRequired[BilingualText | None]
 
 

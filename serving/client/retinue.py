@@ -143,13 +143,14 @@ class Retinue:
         *,
         customer_id: str,
         change: Mapping[str, Value] | None = None,
-        what_if: Mapping[str, float] | None = None,
+        what_if: Mapping[str, float | str] | None = None,
         reasons: bool = False,
     ) -> ScoreAnswer: ...
     def score(self, **asked: Any) -> ScoreAnswer:
         """The risk of rows of ``features``, scores of ``facts`` as of an instant, or a customer as it would be.
 
-        Of a customer, ``before`` says how it is, and ``what_if`` or ``change`` what would be otherwise.
+        Of a customer, ``before`` says how it is, and ``what_if`` or ``change`` what would be otherwise; with
+        ``what_if={"action": …}``, ``action_effect`` what an action of the playbook does.
         """
         document = {name: value for name, value in asked.items() if value is not None}
         return cast(ScoreAnswer, self._asking.post("/v1/score", document))

@@ -13,6 +13,7 @@ from serving.plan_schemas import PlanItem
 from serving.receivable_schemas import CustomerReceivables, InvoiceRisk
 from serving.schemas import Lookup
 from serving.score_schema import Score
+from serving.scoring.by_action import CAUTION as ACTION_CAUTION
 from serving.scoring.schemas import CustomerAsked, FactsAsked, FeaturesAsked
 from serving.scoring.what_if import CAUTION
 
@@ -38,6 +39,7 @@ BODIES: dict[tuple[str, str], Examples] = {
     ("/v1/score", "application/json"): {
         "features": _of(FeaturesAsked),
         "what_if": _of(CustomerAsked),
+        "action": {"customer_id": "C-1042", "what_if": {"action": "personal_call"}},
         "facts": _of(FactsAsked),
     },
     ("/v1/actions", "application/json"): {
@@ -89,6 +91,7 @@ ANSWERS: Examples = {
         "scores": [{"customer_id": None, **_RISK}],
         "before": None,
         "changed": {},
+        "action_effect": None,
         "caution": None,
     },
     "Recommendations": {
@@ -223,9 +226,25 @@ _CAUTIOUS = {
     "scores": [_SCORE],
     "before": _SCORE,
     "changed": {"days_to_pay_mean_365d": 60.0},
+    "action_effect": None,
     "caution": CAUTION._asdict(),
 }
-FURTHER: Examples = {"ScoreAnswer": {"what_if": _CAUTIOUS}}
+_BY_ACTION = _CAUTIOUS | {
+    "changed": {},
+    "action_effect": {
+        "action": "personal_call",
+        "action_name": _CALL,
+        "share": 0.08,
+        "share_low": 0.02,
+        "share_high": 0.16,
+        "churn_probability": 0.65,
+        "churn_probability_low": 0.6,
+        "churn_probability_high": 0.7,
+        "source": {"en": "assumption, not measured here", "zh": "假设，未在此实测"},
+    },
+    "caution": ACTION_CAUTION._asdict(),
+}
+FURTHER: Examples = {"ScoreAnswer": {"what_if": _CAUTIOUS, "action": _BY_ACTION}}
 
 
 def describe_examples(app: FastAPI) -> None:

@@ -185,9 +185,12 @@ class Answering:
 
 def _answered(model: ReadyModel, scores: bytes) -> bytes:
     days = model.champion.stored.facts.horizon_days
-    return b'{"as_of":null,"churn_horizon_days":%d,"scores":[%b],"before":null,"changed":{},"caution":null}' % (
-        days,
-        scores,
+    return (
+        b'{"as_of":null,"churn_horizon_days":%d,"scores":[%b],"before":null,"changed":{},"action_effect":null,"caution":null}'
+        % (
+            days,
+            scores,
+        )
     )
 
 
