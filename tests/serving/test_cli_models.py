@@ -145,6 +145,48 @@ def test_promoting_and_rolling_back_say_what_serves_now(project: Project) -> Non
     assert "✓ 6 entries; the chain of digests is unbroken." in ledger
 
 
+def test_a_challenger_is_named_and_withdrawn_on_the_ledger(project: Project) -> None:
+    with pytest.raises(ModelError, match="Version 3 was refused: Its probabilities are wrong as a whole"):
+        retinue(project, "models", "challenge", "3")
+    with pytest.raises(ModelError, match="Version 2 serves already"):
+        retinue(project, "models", "challenge", "2")
+    with pytest.raises(NotFoundError, match="has no version 9"):
+        retinue(project, "models", "challenge", "9")
+    for arguments in ((), ("1", "--none")):
+        with pytest.raises(ModelError, match="Give the number of a version, or --none"):
+            retinue(project, "models", "challenge", *arguments)
+    before = len(read_ledger(ledger_file(project)))
+    told = retinue(project, "models", "challenge", "1")
+    assert "Version 1 is the challenger. A service uses it once [serve] canary_share or shadow is set" in told
+    with pytest.raises(ModelError, match="is the challenger already"):
+        retinue(project, "models", "challenge", "1")
+    aliases = {
+        row.split()[0]: row.split()[1] for row in retinue(project, "models", "list").splitlines() if " logistic " in row
+    }
+    assert aliases["1"].startswith("challenger")
+    assert aliases["3"] == "–"
+    assert "Version 1 is the challenger no more" in retinue(project, "models", "challenge", "--none")
+    with pytest.raises(ModelError, match="No version is the challenger"):
+        retinue(project, "models", "challenge", "--none")
+    ledger = retinue(project, "models", "ledger")
+    assert "version 1 is the challenger (by " in ledger
+    assert "version 1 is the challenger no more (by " in ledger
+    assert f"✓ {before + 2} entries; the chain of digests is unbroken." in ledger
+
+
+@pytest.mark.parametrize(
+    ("serve", "said"),
+    [
+        ("canary_share = 0.1", "answers 10% of the customers by it"),
+        ("shadow = true", "compares it with the one that serves"),
+    ],
+)
+def test_it_is_told_what_a_challenger_is_for(project: Project, serve: str, said: str) -> None:
+    with (project.root / "retinue.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[serve]\n{serve}\n")
+    assert said in retinue(project, "models", "challenge", "1")
+
+
 def test_a_ledger_that_was_changed_gives_status_one(project: Project) -> None:
     with sqlite3.connect(ledger_file(project)) as connection:
         connection.execute("DROP TRIGGER entries_are_never_changed")
