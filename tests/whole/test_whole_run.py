@@ -131,9 +131,13 @@ def test_a_plan_is_made_of_the_scores_served_and_the_same_when_it_is_made_again(
     again = httpx.get(f"{server}/v1/plan", params={"limit": 200}).json()
     assert (again["plan"]["plan_id"], again["contacts"]) == (first["plan"]["plan_id"], items[:200])
 
-    tight = retinue(*asked, "--budget", "100")
+    tight = retinue(*asked, "--budget", "100", "--campaign", "july-2026")
     assert tight.returncode == 0, tight.stderr
+    assert "would have been in the plan" in " ".join(tight.stdout.split())
     assert sum(row["action_cost"] for row in pq.read_table(tmp_path / "plan" / "plan.parquet").to_pylist()) <= 100.0001
+    undone = retinue("plan", "--undo", "--project", company)
+    assert undone.returncode == 0, undone.stderr
+    assert httpx.get(f"{server}/v1/plan").json()["plan"]["plan_id"] == first["plan"]["plan_id"]
 
     missing = retinue("plan", "--project", company, "--scores", tmp_path / "nothing.parquet")
     assert missing.returncode == 2
