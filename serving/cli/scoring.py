@@ -1,5 +1,6 @@
 """``retinue score``: the whole base into ``scores.parquet`` and the store, with a summary worth reading."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,9 +33,11 @@ MOST_RISEN = 5
 RISK_COLUMNS = (Text("customer", "客户"), Text("risk (95 %)", "风险（95%）"), Text("why", "原因"))
 
 SCORE_HELP = Text(
-    "Score every customer as of a date; write scores.parquet and publish the scores for 'retinue serve'.\n\n"
+    "Score every customer as of a date; write scores.parquet, publish the scores for 'retinue serve', and raise warnings from"
+    " them, unless [alerts] after_scoring = false in the playbook leaves that to 'retinue alerts raise'.\n\n"
     "Example: retinue score --as-of 2026-07-01 --out build/scores",
-    "按某日期为全部客户评分；写入 scores.parquet，并发布给“retinue serve”。\n\n"
+    "按某日期为全部客户评分；写入 scores.parquet，发布给“retinue serve”，并据此发出预警"
+    "（行动手册中 [alerts] after_scoring = false 时不发出，可另用“retinue alerts raise”）。\n\n"
     "示例：retinue score --as-of 2026-07-01 --out build/scores",
 )
 
@@ -54,9 +57,49 @@ def score(
         result = run_scoring(settings, read_as_of(as_of, settings), out, lambda: datetime.now(UTC), progress)
     say_set_aside(result.set_aside)
     print_scoring(settings, result)
+    warn(settings, quiet)
 
 
 COMMANDS = (("score", score, SCORE_HELP),)
+
+
+def warn(project: Project, quiet: bool) -> None:
+    """Raise warnings from the scores that were just published, where the playbook wants it, and say how many stand.
+
+    Scores of a day before the last warnings change none of these, and that is said; they stay published.
+    """
+    from features.errors import AsOfError
+    from serving.alerts.run import raise_for_published
+    from serving.cli.alerts import say_raised
+    from serving.decisions.playbook import load_playbook
+
+    if not load_playbook(project).warnings.after_scoring:
+        return
+    try:
+        with progress_bar(quiet) as progress:
+            raised = raise_for_published(project, progress)
+    except AsOfError as older:
+        say(older.text)
+        return
+    say_raised(raised)
+    say(_standing(project))
+
+
+def _standing(project: Project) -> Text:
+    """How many warnings stand, by colour."""
+    from serving.alerts.kinds import RANKS
+    from serving.store import open_project_store, reading
+    from serving.store.alerts import AlertFilters, count_cases
+
+    with closing(open_project_store(project)) as store, reading(store) as connection:
+        counts = count_cases(connection, AlertFilters())
+    return _STANDING.format(**{colour: counts.get(rank, 0) for colour, rank in RANKS.items()})
+
+
+_STANDING = Text(
+    "Warnings that stand: {red:,} red, {orange:,} orange, {yellow:,} yellow. 'retinue alerts list' names them.",
+    "当前预警：红色 {red:,}、橙色 {orange:,}、黄色 {yellow:,}。用“retinue alerts list”查看。",
+)
 
 
 def print_scoring(project: Project, result: "Scoring") -> None:

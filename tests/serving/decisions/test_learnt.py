@@ -47,7 +47,7 @@ from training.treatment_effects.learn import learn_effects, with_attributes
 # pyarrow reads a frame's times with time zone in a way that pandas is about to change.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone")
 
-PLAYBOOK = read_playbook(BUILT_IN)
+PLAYBOOK = read_playbook(BUILT_IN["trade"])
 BASIS = Text("learnt from 12 contacts", "根据 12 次联系学习")
 LEARNT = LearntBeliefs(
     np.array([1.0, 0.5]),
