@@ -24,9 +24,11 @@ from serving.cli.output import (
 
 if TYPE_CHECKING:  # the libraries behind scoring load slowly; --help must not wait for them
     from serving.batch import Scoring
+    from serving.changes import Changes
     from serving.schemas import RunSummary
 
 MOST_CONTACTS = 10
+MOST_RISEN = 5
 RISK_COLUMNS = (Text("customer", "客户"), Text("risk (95 %)", "风险（95%）"), Text("why", "原因"))
 
 SCORE_HELP = Text(
@@ -109,6 +111,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
         )
     _print_segments(summary.by_segment)
     _print_contacts(result)
+    if result.changes is not None:
+        _print_changes(project, result.changes)
     say("")
     say(
         Text("Written to {file}; published as run {run}.", "已写入 {file}；发布批次 {run}。").format(
@@ -244,6 +248,50 @@ def _first(result: "Scoring", by: str, condition: str) -> list[dict[str, Any]]:
             scores.order(f"{by} DESC, customer_id").limit(MOST_CONTACTS).to_arrow_table().to_pylist()
         )
     return rows
+
+
+def _print_changes(project: Project, changes: "Changes") -> None:
+    """Who moved since the run before, and those with most money whose risk rose."""
+    from serving.changes import MOVES
+
+    heading(
+        Text("Since the run of {before:%Y-%m-%d}", "自 {before:%Y-%m-%d} 批次以来的变化").format(
+            before=changes.before.astimezone(project.timezone)
+        )
+    )
+    if changes.models[0] != changes.models[1]:
+        say(
+            Text(
+                "Scored by another version of the model: {then} then, {now} now.",
+                "评分模型版本已更换：此前为 {then}，现为 {now}。",
+            ).format(then=changes.models[0], now=changes.models[1])
+        )
+    if not changes.moves:
+        say(Text("Nobody moved to another band of risk.", "没有客户的风险等级发生变化。"))
+        return
+    moved = [(MOVES[move], f"{n:,}") for move, n in changes.moves.items()]
+    told = Text(", ".join(f"{n} {name.en}" for name, n in moved), "、".join(f"{name.zh} {n}" for name, n in moved))
+    say(
+        Text(
+            "Customers who moved: {moves}. {file} tells who and why.", "发生变化的客户：{moves}。名单与原因见 {file}。"
+        ).format(moves=told, file=changes.file)
+    )
+    if risen := changes.first(MOST_RISEN):
+        table(
+            (Text("customer", "客户"), Text("risk before", "此前风险"), Text("now", "现在"), Text("why", "原因")),
+            [_moved(row) for row in risen],
+            right=(1, 2),
+        )
+
+
+def _moved(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    name = row["customer_name"]
+    return (
+        f"{row['customer_id']} {name}" if name else row["customer_id"],
+        f"{row['churn_probability_before']:.0%}",
+        f"{row['churn_probability']:.0%}",
+        (row["why"] or {}).get(LANGUAGE, "–"),
+    )
 
 
 def _risk(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -1,8 +1,10 @@
 """A batch that works in blocks says the same as one that sees everybody at once."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import serving.blocks
@@ -51,6 +53,24 @@ def test_blocks_change_nothing(project: Project, tmp_path: Path, monkeypatch: py
     assert small.invoices.equals(whole.invoices)
     assert debtor_bodies(project, customers) == debtors
     assert len(list(filter(None, debtors))) > 50
+
+
+def test_a_batch_tells_who_moved_since_the_one_before(project: Project, tmp_path: Path) -> None:
+    first = score(project, AS_OF - timedelta(days=14), tmp_path, lambda: AS_OF)
+    assert first.changes is None
+    before = {row["customer_id"]: row["churn_band"] for row in first.scores.to_pylist()}
+    second = score(project, AS_OF, tmp_path, lambda: AS_OF)
+    assert second.changes is not None
+    assert second.changes.file == tmp_path / "changes.parquet"
+    now = {row["customer_id"]: row["churn_band"] for row in second.scores.to_pylist()}
+    told = {row["customer_id"]: row["move"] for row in pq.read_table(second.changes.file).to_pylist()}
+    moved = {customer for customer in before.keys() | now.keys() if before.get(customer) != now.get(customer)}
+    assert moved
+    assert told.keys() >= moved
+    assert sum(second.changes.moves.values()) == len(told)
+    again = score(project, AS_OF, tmp_path, lambda: AS_OF)
+    assert again.changes is None  # the same run
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["changes.parquet", "invoices.parquet", "scores.parquet"]
 
 
 def test_debtors_who_are_not_scored_are_told_all_the_same(project: Project) -> None:
