@@ -270,10 +270,23 @@ class EventSettings(Strict):
     in_files: bool = Field(strict=True)
 
 
-class PlaybookSettings(Strict):
-    """The file of retention actions, relative to the project file; without it the built-in playbook is used."""
+BusinessName = Literal["trade", "retail", "contract"]
 
-    path: str
+
+class PlaybookSettings(Strict):
+    """The file of retention actions, relative to the project file, or which of the built-in playbooks is used.
+
+    Without either, what the project has tells which built-in one fits.
+    """
+
+    path: str | None = None
+    built_in: BusinessName | None = None
+
+    @model_validator(mode="after")
+    def _one_playbook(self) -> "PlaybookSettings":
+        if (self.path is None) == (self.built_in is None):
+            raise FindingError(Text("give either path or built_in", "path 和 built_in 必须二选一"))
+        return self
 
 
 class StoreSettings(Strict):

@@ -17,6 +17,7 @@ from serving.operation.logs import open_log
 from serving.operation.middleware import Watch
 from serving.realtime.events import RealTime
 from serving.routes import LOOK_UP, ROUTERS
+from serving.routes.examples import describe_examples
 from serving.routes.middleware import Guard, TimeLimit
 from serving.routes.shortcut import Shortcut
 from serving.routes.state import ServeSettings, Service
@@ -63,6 +64,7 @@ def create_app(settings: ServeSettings, log: structlog.BoundLogger | None = None
             raise RuntimeError("a route that is no ScopedRoute would be answered without a key")
         app.include_router(router)
     describe_keys(app)
+    describe_examples(app)
     app.mount("/static", StaticFiles(directory=str(files("serving.pages") / "static")), name="static")
     access, operation = settings.access, settings.operation
     # the last one added is the first to see a request: whatever may refuse a look-up is added after the short way to it

@@ -20,8 +20,9 @@ from features.project import Project
 from features.rejects_files import SetAside, keep_set_aside
 from features.sources import Facts, open_facts
 from features.text import LANGUAGES, Text
-from features.writing import atomic_file, require_space
+from features.writing import atomic_file, nameless_file, require_space
 from serving.blocks import Block, Everybody, blocks, learnt_of, other_debtors, rows_at, standing_of
+from serving.changes import CHANGES_FILE, Changes, changes_since
 from serving.debts import invoice_table
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.expected_profit import Beliefs
@@ -100,7 +101,8 @@ class Scoring:
 
     ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight (None: a panel
     without dates, of which nobody can say). ``set_aside`` are the rows of the sources that could not be read.
-    ``level_shift`` is how far an old model's level was found to be off.
+    ``level_shift`` is how far an old model's level was found to be off. ``changes``: who moved since the scores that were in
+    the same place before (None: there were none).
     """
 
     file: Path
@@ -109,6 +111,7 @@ class Scoring:
     knows_until: datetime | None
     set_aside: SetAside | None
     level_shift: LevelShift | None = None
+    changes: Changes | None = None
 
     @property
     def scores(self) -> pa.Table:
@@ -176,7 +179,7 @@ def score(
         found = owed(facts, as_of, models.late.model if models.late else None) if tells_settlement(facts) else None
         index = write_fact_index(facts, as_of) if project.events else None
         set_aside = keep_set_aside(facts)
-    everybody = Everybody(rows, names, stands, learnt, found)
+    everybody = Everybody.of(rows, names, stands, learnt, found)
     customers = len(rows.customer_ids)
     for place in (out, project.workspace):
         require_space(place, customers * BYTES_PER_CUSTOMER // 1_000_000)
@@ -200,6 +203,7 @@ def score(
             columns = [str(name) for name in block.named]
         progress(Text("writing and publishing", "写入并发布"), 0.8)
         run_id, digest = written.finish()
+        changes = changes_since(file, written.path, files.enter_context(nameless_file(out / CHANGES_FILE)))
         debts = None
         if found is not None and invoices_file is not None:
             if (others := other_debtors(everybody, project, playbook, models.credit)) is not None:
@@ -216,12 +220,14 @@ def score(
             if index is not None:
                 with reading(store) as connection:
                     forget_indexes(project.workspace, kept_run_ids(connection))
+        if changes is not None:
+            changes = changes.kept_as(out / CHANGES_FILE)
     versions = models.versions(learnt is not None)
     record_scoring(project, models.champion, versions, run_id, as_of, run.published_at, customers, digest, kept)
     progress(Text("done", "完成"), 1.0)
     has_days = project.churn.kind != "panel" or is_dated(project)
     knows_until = datetime.fromisoformat(models.champion.stored.facts.as_of) if has_days else None
-    return Scoring(file, invoices_file, published, knows_until, set_aside, level.shift)
+    return Scoring(file, invoices_file, published, knows_until, set_aside, level.shift, changes)
 
 
 def _serving_models(project: Project) -> _Models:

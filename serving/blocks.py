@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.feature_rows import FeatureRows, FrameRows, Rows
 from features.project import Project
@@ -33,8 +35,9 @@ DEBT_COLUMNS = (
 
 @dataclass(frozen=True)
 class Everybody:
-    """What a batch knows of all customers at once. ``stands`` and ``learnt`` are in the order of ``rows``; ``names`` and the
-    customers of ``found`` (None: the facts tell of no debts) are found by customer_id.
+    """What a batch knows of all customers at once, in the order of ``rows``; None: nothing was learnt, the facts tell of no debts.
+
+    ``owing``: the place of each customer among ``found.customers``, -1 of who has neither an invoice nor money on file.
     """
 
     rows: Rows
@@ -42,6 +45,16 @@ class Everybody:
     stands: pd.DataFrame
     learnt: LearntBeliefs | None
     found: Owed | None
+    owing: NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls, rows: Rows, names: pd.DataFrame, stands: pd.DataFrame, learnt: LearntBeliefs | None, found: Owed | None
+    ) -> "Everybody":
+        """``names`` and the customers of ``found`` by customer_id, in any order."""
+        customers = pd.Index(rows.customer_ids.to_pandas())
+        owing = pd.Index(found.customers.index).get_indexer(customers) if found else np.full(len(customers), -1)
+        return cls(rows, names.reindex(customers).reset_index(drop=True), stands, learnt, found, owing)
 
 
 @dataclass(frozen=True)
@@ -96,12 +109,11 @@ def _block(
 ) -> Block:
     features = everybody.rows.block(start, start + ROWS)
     these = slice(start, start + len(features))
-    customers = pd.Index(features["customer_id"])
-    told = everybody.names.reindex(customers).reset_index(drop=True)
-    named = pd.concat([features, told, everybody.stands.iloc[these].reset_index(drop=True)], axis=1)
+    told = (table.iloc[these].reset_index(drop=True) for table in (everybody.names, everybody.stands))
+    named = pd.concat([features, *told], axis=1)
     debtors = None
     if everybody.found is not None:
-        debtors = _debtors(everybody.found, named, project, playbook, credit)
+        debtors = _debtors(everybody.found, everybody.owing[these], named, playbook, credit)
         kept = [name for name in DEBT_COLUMNS if name in debtors]
         named = named.join(debtors[kept], on="customer_id")
     if "lifetime_value" in named:
@@ -122,22 +134,22 @@ def other_debtors(
     found = everybody.found
     if found is None:
         return None
-    strangers = found.customers.index.difference(pd.Index(everybody.rows.customer_ids.to_pandas()))
-    if strangers.empty:
+    is_known = np.zeros(len(found.customers), dtype=bool)
+    is_known[everybody.owing[everybody.owing >= 0]] = True
+    if is_known.all():
         return None
     nobody = _block(everybody, len(everybody.rows.customer_ids), project, playbook, credit).named
-    others = Owed(found.as_of, found.customers.loc[strangers], found.invoices)
+    others = Owed(found.as_of, found.customers[~is_known], found.invoices)
     answered = debtor_frame(others, nobody.set_index("customer_id"), playbook.policy, credit.model if credit else None)
     return _told(answered, found, project)
 
 
 def _debtors(
-    found: Owed, named: pd.DataFrame, project: Project, playbook: Playbook, credit: ServingCredit | None
+    found: Owed, owing: NDArray[np.intp], named: pd.DataFrame, playbook: Playbook, credit: ServingCredit | None
 ) -> pd.DataFrame:
     """The debtors among these customers, by customer_id, with how to answer."""
-    snapshot = named.set_index("customer_id")
-    snapshot = snapshot[snapshot.index.isin(found.customers.index)]
-    some = Owed(found.as_of, found.customers.reindex(snapshot.index), found.invoices)
+    some = Owed(found.as_of, found.customers.iloc[owing[owing >= 0]], found.invoices)
+    snapshot = named[owing >= 0].set_index("customer_id")
     return debtor_frame(some, snapshot, playbook.policy, credit.model if credit else None)
 
 

@@ -1,5 +1,7 @@
 """Experiments between the store and the statistics: logs as tables, and what a campaign measured of each action."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -10,7 +12,8 @@ from sqlalchemy import Connection, Table
 from features.errors import NotEnoughDataError
 from features.sources import Facts
 from features.text import Text
-from serving.store import ACTIONS, OUTCOMES, Measured, logged_bodies
+from serving.store import ACTIONS, OUTCOMES, Chosen, Measured, logged_bodies
+from training.experiments.assignment import TREATED
 from training.experiments.campaigns import COLUMNS, follow
 from training.experiments.effect import relative_reduction, too_few
 from training.experiments.sample_ratio import sample_ratio
@@ -45,6 +48,54 @@ def treatments_table(actions: pd.DataFrame) -> pa.Table:
     kept = actions[actions["arm"].isin(["treated", "control"])]
     rows = pa.Table.from_pandas(kept[list(COLUMNS)], preserve_index=False)
     return rows.select(TREATMENTS_SCHEMA.names).cast(TREATMENTS_SCHEMA)  # times without a zone are UTC
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The ``log`` that a campaign is followed up from, and what is to be said of it; None: it is the log as it is."""
+
+    log: pd.DataFrame
+    said: Text | None
+
+
+def as_planned(log: pd.DataFrame, chosen: Sequence[Chosen], campaign: str) -> Compared:
+    """The log with like beside like: whom the campaign's plans chose beside the controls whom they would have chosen.
+
+    All whom a plan chose count as treated, from the instant that the plan speaks for and with what was logged as their cost,
+    whether or not they were reached: whom one could reach differs from whom one could not, and no lot decided on that. Entries
+    of others in the campaign are left out. Where no plan chose for the campaign, or nothing of its plans was logged as done,
+    the log stays as it is.
+    """
+    mine = log["campaign"] == campaign
+    done = log[mine & (log["arm"] == TREATED)]
+    planned = pd.DataFrame(chosen, columns=Chosen._fields)
+    is_treated = planned["arm"] == TREATED
+    reached = planned["customer_id"][is_treated].isin(done["customer_id"])
+    if not reached.any() or is_treated.all():
+        return Compared(log, None)
+    cost = done.groupby("customer_id")["cost"].sum()
+    rows = planned.assign(
+        at=_instants(planned["as_of"]),
+        known_at=_instants(planned["made_at"]),
+        cost=planned["customer_id"].map(cost).fillna(0.0).where(is_treated, 0.0),
+    )
+    others = ~log.loc[mine, "customer_id"].drop_duplicates().isin(planned["customer_id"])
+    said = _AS_PLANNED.format(
+        treated=planned["customer_id"][is_treated].nunique(),
+        controls=planned["customer_id"][~is_treated].nunique(),
+        done=planned["customer_id"][is_treated][reached].nunique(),
+        others=int(others.sum()),
+    )
+    return Compared(pd.concat([log[~mine], rows[list(COLUMNS)]], ignore_index=True), said)
+
+
+_AS_PLANNED = Text(
+    "The comparison is of like with like: {treated:,} customers whom the plans of this campaign chose, and {controls:,} controls"
+    " whom they would have chosen, each from the day of its plan. {done:,} of the chosen are logged as treated; the others count"
+    " with them, as no lot decided who was reached. {others:,} customers in the log whom no plan chose are left out.",
+    "此处为同类比较：该活动的计划选中的 {treated:,} 位客户，与若非对照组本会被选中的 {controls:,} 位对照客户，均自计划时点起观察。"
+    "选中的客户中有 {done:,} 位记录为已处理；其余一并计入，因为是否联系到并非由抽签决定。记录中未被计划选中的 {others:,} 位客户未计入。",
+)
 
 
 def measured_actions(
@@ -82,12 +133,14 @@ def _frame(connection: Connection, log: Table, columns: tuple[str, ...]) -> pd.D
         }
         return pd.DataFrame(empty)
     frame = pd.concat(parts, ignore_index=True)
-    times = {
-        name: pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.tz_localize(None).astype("datetime64[us]")
-        for name in ("at", "known_at")
-    }
+    times = {name: _instants(frame[name]) for name in ("at", "known_at")}
     numbers = {name: frame[name].astype("float64") for name in ("cost", "propensity", "amount") if name in frame}
     return frame.assign(**times, **numbers)[list(columns)]
+
+
+def _instants(said: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
+    """Instants in UTC without a zone, as a log has them."""
+    return pd.to_datetime(said, utc=True, format="ISO8601").dt.tz_localize(None).astype("datetime64[us]")
 
 
 def require_evidence(found: list[Measured], campaign: str) -> list[Measured]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from features.project import Project
 from features.text import Language, Text
+from serving.decisions.business import playbook_said
 from serving.decisions.portfolios import CHURN, DEVELOPMENT, NO_RANKING, OVERDUE, REVENUE, Portfolios
 from serving.plan_schemas import PlanLimit, PlanSummary
 from serving.planning import Planned
@@ -68,9 +69,10 @@ _SUMMARY = Text(
     "（所有假设取上下限时为 {low:,.0f} 至 {high:,.0f}），工时 {hours:,.1f} 小时，成本 {cost:,.0f}。",
 )
 _LEFT = Text(
-    "{controls:,} customers are controls, who are never treated so that the effect of the work can be seen; {resting:,} were"
-    " contacted too lately.",
-    "{controls:,} 位客户为固定对照组，不采取行动，以便衡量工作成效；{resting:,} 位近期已联系，暂不打扰。",
+    "{controls:,} customers are controls, who are left alone so that the effect of the work can be seen; {would_be:,} of them would"
+    " have been in the plan, which is logged. {resting:,} were contacted too lately.",
+    "{controls:,} 位客户为对照组，不采取行动，以便衡量工作成效；其中 {would_be:,} 位本会列入计划，已作记录。"
+    "{resting:,} 位近期已联系，暂不打扰。",
 )
 _GAP = Text(
     "No plan within these limits can expect more than {currency} {most:,.0f}: at most {gap:.2%} more than this one.",
@@ -89,7 +91,7 @@ def plan_page(
         Section(LIMITS, _limits(made.summary)),
         Section(MANAGERS, [manager_table(made)]),
         Section(PORTFOLIOS, portfolio_blocks(made)),
-        Section(ASSUMED, [Bullets([*summary_sentences(made)[1:], *beliefs_told(made)])]),
+        Section(ASSUMED, [Bullets([*summary_sentences(made)[1:], *beliefs_told(made, project)])]),
     ]
     if not made.items:
         sections = [one for one in sections if one.title not in (PICTURES, MANAGERS)]
@@ -121,7 +123,7 @@ def summary_sentences(made: Planned) -> list[Text]:
             hours=float(items["minutes"].sum()) / 60,
             cost=float(items["action_cost"].sum()),
         ),
-        _LEFT.format(controls=told.controls, resting=told.resting),
+        _LEFT.format(controls=told.controls, would_be=len(made.plan.would_be), resting=told.resting),
         _GAP.format(currency=told.currency, most=told.most_possible_profit, gap=max(gap, 0.0)),
     ]
 
@@ -253,14 +255,15 @@ def _whole(held: Portfolios, measure: str) -> Text:
     return same(number(value) if measure == REVENUE else percent(value))
 
 
-def beliefs_told(made: Planned) -> list[Text]:
-    """Where what is held of each planned action is from."""
+def beliefs_told(made: Planned, project: Project) -> list[Text]:
+    """Which playbook the plan follows, and where what is held of each planned action is from."""
     planned = {item[name] for item in made.items for name in ("action", "accompanying_action")}
-    return [
+    told = (
         _BELIEF.format(name=action.name, source=made.beliefs[action.id].source)
         for action in made.playbook.actions
         if action.id in planned
-    ]
+    )
+    return [playbook_said(project), *told]
 
 
 def _contacts(made: Planned) -> list[Block]:

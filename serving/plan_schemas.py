@@ -96,7 +96,7 @@ class PlanSummary(Answer):
     currency: str = Field(description="Currency, ISO 4217 / 货币代码")
     customers: int = Field(ge=0, description="Customers looked at / 评估的客户数")
     contacts: int = Field(ge=0, description="Customers to be contacted / 计划联系的客户数")
-    controls: int = Field(ge=0, description="Customers never treated, for comparison / 固定对照组客户数")
+    controls: int = Field(ge=0, description="Customers left alone, for comparison / 对照组客户数")
     resting: int = Field(ge=0, description="Customers contacted too lately / 近期已联系、暂不打扰的客户数")
     expected_profit: float = Field(description="Of all contacts, currency / 全部联系的预期利润（货币）")
     expected_profit_low: float = Field(description="If every belief is at its low end / 所有假设取下限时")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,18 @@ from serving.decisions.playbook import Playbook, load_playbook
 from serving.decisions.portfolios import YEAR_BEFORE, Portfolios, portfolios
 from serving.plan_schemas import PlanItem, PlanLimit, PlanSummary
 from serving.score_schema import SCORES_SCHEMA, BilingualText
-from serving.scores_file import RUN_ID
-from serving.store import ACTIONS, logged_bodies, open_project_store, reading, store_plan
+from serving.scores_file import run_id_of
+from serving.store import (
+    ACTIONS,
+    logged_bodies,
+    open_project_store,
+    reading,
+    store_plan,
+    would_have_been,
+)
+from serving.store.plan_history import iso
 from serving.year_before import year_before
-from training.experiments.assignment import TREATED
+from training.experiments.assignment import CONTROL, TREATED
 from training.replay import kept_features
 from training.value import value_if_back
 
@@ -68,22 +76,23 @@ def plan(
     out: Path,
     clock: Callable[[], datetime],
     budget: float | None = None,
+    campaign: str | None = None,
     progress: Progress = silent,
 ) -> Planned:
     """Make the plan of one period from the scores in ``scores_file``; write it into ``out``, and publish it.
 
     The files are ``plan.parquet`` and, where customers have account managers, ``portfolios.parquet``.
 
-    ``budget`` (currency for the period) takes the place of the playbook's. ``clock`` says when the plan is made. File and
-    store change only when everything has succeeded.
+    ``budget`` (currency for the period) takes the place of the playbook's. A plan of a ``campaign`` leaves its controls alone.
+    Controls who would have been in the plan are logged beside it in the store; of a campaign's plan those in it are, too.
+    ``clock`` says when the plan is made. File and store change only when everything has succeeded.
     Raises NotFoundError: there are no scores, or their features were removed. AllocationError: no plan keeps all limits.
     ProjectError, StorageError.
     """
     for place in (out, project.workspace):
         require_space(place, MEGABYTES)
     progress(Text("reading scores and features", "读取评分与特征"), 0.0)
-    scores = _scores(scores_file)
-    run_id = scores.schema.metadata[RUN_ID.encode()].decode()
+    scores, run_id = _scores(scores_file)
     kept = kept_features(project, run_id)
     frame = _with_features(scores, kept)
     frame[LOST_VALUE] = np.where(frame["churn_probability"].isna(), value_if_back(frame, project), np.nan)
@@ -93,8 +102,8 @@ def plan(
     progress(Text("weighing {n:,} customers", "评估 {n:,} 位客户").format(n=len(frame)), 0.3)
     as_of = scores["as_of"][0].as_py()
     currency = scores["currency"][0].as_py()
-    days_since = _days_since(project, frame, as_of)
-    made = make_plan(frame, playbook, beliefs, as_of, currency, project.value.margin_share, days_since)
+    days_since = _days_since(project, frame, as_of, playbook)
+    made = make_plan(frame, playbook, beliefs, as_of, currency, project.value.margin_share, days_since, campaign)
     progress(Text("portfolios of the account managers", "客户经理的客户组合"), 0.7)
     held, churn_days = _portfolios(project, frame, made), int(frame["churn_horizon_days"].max())
     progress(Text("writing and publishing", "写入并发布"), 0.8)
@@ -108,8 +117,11 @@ def plan(
                 _portfolio_file(held, as_of, churn_days, currency),
                 files.enter_context(atomic_file(out / PORTFOLIOS_FILE)),
             )
-        iso = as_of.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        store_plan(store, summary.plan_id, iso, summary.model_dump_json().encode(), items)
+        at = as_of.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        chosen = chosen_rows(made, summary.plan_id, summary.made_at)
+        store_plan(store, summary.plan_id, at, summary.model_dump_json().encode(), items, chosen)
+    if held is None:
+        (out / PORTFOLIOS_FILE).unlink(missing_ok=True)  # of an earlier plan
     progress(Text("done", "完成"), 1.0)
     return Planned(made, summary, items, file, playbook, beliefs, held, churn_days)
 
@@ -127,7 +139,7 @@ def _portfolio_file(held: Portfolios, as_of: datetime, churn_days: int, currency
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
 
 
-def _scores(file: Path) -> pa.Table:
+def _scores(file: Path) -> tuple[pa.Table, str]:
     if not file.is_file():
         raise NotFoundError(
             Text(
@@ -137,13 +149,12 @@ def _scores(file: Path) -> pa.Table:
             file=file,
         )
     try:
-        table = pq.read_table(file)
+        table, run_id = pq.read_table(file), run_id_of(file)
     except (pa.ArrowInvalid, OSError) as fault:
         raise StorageError(
             Text("The scores {file} cannot be read: {fault}.", "无法读取评分 {file}：{fault}。"), file=file, fault=fault
         ) from None
-    says_which = RUN_ID.encode() in (table.schema.metadata or {})
-    if table.schema.names != SCORES_SCHEMA.names or not table.num_rows or not says_which:
+    if table.schema.names != SCORES_SCHEMA.names or not table.num_rows or run_id is None:
         raise StorageError(
             Text(
                 "The file {file} holds no scores of this Retinue ({columns} columns, {rows} rows). Run 'retinue score' again.",
@@ -153,7 +164,7 @@ def _scores(file: Path) -> pa.Table:
             columns=table.num_columns,
             rows=table.num_rows,
         )
-    return table
+    return table, run_id
 
 
 def _with_features(scores: pa.Table, features: pa.Table | None) -> pd.DataFrame:
@@ -177,14 +188,34 @@ def _with_budget(playbook: Playbook, budget: float | None) -> Playbook:
     return playbook.model_copy(update={"plan": playbook.plan.model_copy(update={"budget": budget})})
 
 
-def _days_since(project: Project, frame: pd.DataFrame, as_of: datetime) -> dict[str, Floats]:
+def chosen_rows(made: Plan, plan_id: str, made_at: datetime) -> list[dict[str, Any]]:
+    """Whom the plan chose, as its history keeps them: controls, and in a campaign those who are treated, too."""
+    of_plan = {
+        "plan_id": plan_id,
+        "campaign": made.campaign,
+        "as_of": iso(made.as_of),
+        "made_at": iso(made_at),
+        "propensity": made.propensity,
+    }
+    columns = ["customer_id", "action", "accompanying_action", "expected_profit"]
+    arms = [(CONTROL, made.would_be), *([(TREATED, made.items)] if made.campaign is not None else [])]
+    return [
+        {**of_plan, "arm": arm, **dict(zip(columns, row, strict=True))}
+        for arm, items in arms
+        for row in items[columns].itertuples(index=False, name=None)
+    ]
+
+
+def _days_since(project: Project, frame: pd.DataFrame, as_of: datetime, playbook: Playbook) -> dict[str, Floats]:
     """Days from each customer's last action to ``as_of``, by action and of `ANY`; inf where there was none.
 
-    It counts what the project's facts tell (treatments) and what was logged in the store.
+    It counts what the project's facts tell (treatments) and what was logged in the store. Controls rest as well, after a plan
+    that would have chosen them: else they would come up each time, while those in the plan rest.
     """
     never = np.full(len(frame), np.inf)
     told = frame[LAST_ACTION].fillna(np.inf).to_numpy(dtype=np.float64) if LAST_ACTION in frame else never
-    logged = _logged_actions(project)
+    days = max(playbook.plan.rest_days, *(action.rest_days for action in playbook.actions))
+    logged = _logged_actions(project, as_of - timedelta(days=days), as_of)
     if logged.empty:
         return {ANY: told}
     days = (pd.Timestamp(as_of) - logged["at"]).dt.total_seconds() / 86_400
@@ -196,12 +227,17 @@ def _days_since(project: Project, frame: pd.DataFrame, as_of: datetime) -> dict[
     return by_action | {ANY: np.minimum.reduce([told, *by_action.values()])}
 
 
-def _logged_actions(project: Project) -> pd.DataFrame:
-    """Actions that were carried out, as they were logged: customer_id, action, at."""
+def _logged_actions(project: Project, begin: datetime, end: datetime) -> pd.DataFrame:
+    """Actions that were carried out, as they were logged, and from [begin, end) those that controls were spared:
+    customer_id, action, at.
+    """
     with closing(open_project_store(project)) as store, reading(store) as connection:
         rows = [orjson.loads(body) for bodies, _ in logged_bodies(connection, ACTIONS) for body in bodies]
-    frame = pd.DataFrame([row for row in rows if row["arm"] == TREATED], columns=["customer_id", "action", "at"])
-    return frame.assign(at=pd.to_datetime(frame["at"], utc=True))
+        spared = would_have_been(connection, CONTROL, begin, end)
+    done = [(row["customer_id"], row["action"], row["at"]) for row in rows if row["arm"] == TREATED]
+    done += [(c.customer_id, action, c.as_of) for c in spared for action in (c.action, c.accompanying_action) if action]
+    frame = pd.DataFrame(done, columns=["customer_id", "action", "at"])
+    return frame.assign(at=pd.to_datetime(frame["at"], utc=True, format="ISO8601"))
 
 
 def _rows(items: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -217,7 +253,8 @@ def _item(row: dict[str, Any], currency: str) -> dict[str, Any]:
 
 def _summary(made: Plan, run_id: str, made_at: datetime) -> PlanSummary:
     allocation, items = made.allocation, made.items
-    digest = sha256(f"{run_id} {items[['customer_id', 'action']].to_csv(index=False)}".encode()).hexdigest()
+    told = f"{run_id} {items[['customer_id', 'action']].to_csv(index=False)}"
+    digest = sha256((told if made.campaign is None else f"{made.campaign}\x1f{told}").encode()).hexdigest()
     return PlanSummary(
         plan_id=f"{made.as_of:%Y%m%d}-{digest[:12]}",
         run_id=run_id,

@@ -110,6 +110,26 @@ class Health(Answer):
     status: Literal["ok"] = Field(description="Always ok; otherwise a problem is returned / 正常")
 
 
+class RefusedVersion(Answer):
+    """A version of the churn model that is to serve and does not hold."""
+
+    version: str = Field(description="Its number / 版本号")
+    role: Literal["champion", "challenger"] = Field(description="What it was to serve as / 角色")
+    because: Literal["missing", "damaged", "unfit"] = Field(
+        description="missing: not registered; damaged: its files do not hold; unfit: made for another project file, or other"
+        " features / missing：未登记；damaged：文件损坏；unfit：与项目设置或特征不符"
+    )
+    reason: BilingualText = Field(description="The same in words / 文字说明")
+
+
+class ModelsInService(Answer):
+    """The versions of the churn model that answer requests for scores, in the process that was asked."""
+
+    champion: str | None = Field(description="The version that answers; null: none yet / 应答的版本；空为尚无")
+    challenger: str | None = Field(description="The version beside it, where one is wanted / 并行的挑战版本（如有）")
+    refused: list[RefusedVersion] = Field(description="Versions that should serve and do not hold / 未能投入服务的版本")
+
+
 class Readiness(Health):
     """What the service answers from."""
 
@@ -117,6 +137,9 @@ class Readiness(Health):
     as_of: datetime = Field(description="The instant its scores speak for, UTC / 评分时点（UTC）")
     age_seconds: int = Field(ge=0, description="Seconds since then / 距该时点的秒数")
     is_stale: bool = Field(description="Whether that is longer than the project allows / 是否已过期")
+    models: ModelsInService | None = Field(
+        description="What answers POST /v1/score; null: this service has no project / 应答即时评分的模型"
+    )
 
 
 class ProblemFinding(Answer):

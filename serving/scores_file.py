@@ -73,6 +73,12 @@ class _Hashing:
         return self._file.closed
 
 
+def run_id_of(file: Path) -> str | None:
+    """The run that a file of scores says it is."""
+    found: dict[bytes, bytes] = pq.read_metadata(file).metadata or {}
+    return found[RUN_ID.encode()].decode() if RUN_ID.encode() in found else None
+
+
 def batches_of(file: Path, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a Parquet file, so many at a time."""
     with pq.ParquetFile(file) as opened:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("features", "training", "serving")
 MODULES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 LONGEST_MODULE_LINES = 450
+WRITTEN_BY_A_PROGRAM = ROOT / "serving" / "client" / "answers.py"  # as long as the API is wide
 
 UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + r"ME)\b")
 PACKAGE_INDEX = re.compile(
@@ -119,7 +120,8 @@ def test_the_check_of_texts_finds_what_it_should(source: str, fault: str | None)
 
 
 def test_no_module_has_swelled() -> None:
-    lengths = {str(m.relative_to(ROOT)): len(m.read_text(encoding="utf-8").splitlines()) for m in MODULES}
+    written = [m for m in MODULES if m != WRITTEN_BY_A_PROGRAM]
+    lengths = {str(m.relative_to(ROOT)): len(m.read_text(encoding="utf-8").splitlines()) for m in written}
     assert not {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE_LINES}
 
 

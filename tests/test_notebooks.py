@@ -35,7 +35,8 @@ def numbers(pattern: str, text: str) -> list[float]:
 
 
 def test_every_notebook_is_run_here_and_begins_with_a_summary_in_chinese() -> None:
-    source = Path(__file__).read_text(encoding="utf-8")
+    beside = Path(__file__).parent / "serving" / "client" / "test_examples.py"  # over a running service
+    source = "".join(file.read_text(encoding="utf-8") for file in (Path(__file__), beside))
     for notebook in NOTEBOOKS.glob("*.py"):
         assert f'printed_by("{notebook.stem}"' in source
         first_cell = notebook.read_text(encoding="utf-8").split("\n# %%")[0]

@@ -159,7 +159,7 @@ def serving_lifetime_value(project: Project) -> ServingLifetimeValue | None:
     found = serving_plain_model(project, LIFETIME_VALUE)
     if found is None:
         return None
-    return ServingLifetimeValue(LifetimeValue.from_json(json.loads(found.text)), found.version)
+    return ServingLifetimeValue(LifetimeValue.from_json(found.document()), found.version)
 
 
 def serving_credit(project: Project) -> ServingCredit | None:

@@ -1,4 +1,4 @@
-"""What served when: an append-only SQLite file of promotions, scorings and what servers did with the versions.
+"""What served when: an append-only SQLite file of promotions, challengers, scorings and what servers did with the versions.
 
 Each entry is chained to the one before.
 
@@ -127,13 +127,25 @@ class Shadow:
     largest_difference: float
 
 
-Record = Promotion | Scoring | Service | Shadow
+@dataclass(frozen=True)
+class Challenge:
+    """A version was named the challenger by hand; ``version`` None: there is none any more."""
 
-KINDS: dict[str, type[Promotion] | type[Scoring] | type[Service] | type[Shadow]] = {
+    at: datetime
+    model: str
+    version: str | None
+    previous_version: str | None
+    by: str
+
+
+Record = Promotion | Scoring | Service | Shadow | Challenge
+
+KINDS: dict[str, type[Promotion] | type[Scoring] | type[Service] | type[Shadow] | type[Challenge]] = {
     "promotion": Promotion,
     "scoring": Scoring,
     "service": Service,
     "shadow": Shadow,
+    "challenge": Challenge,
 }
 
 

@@ -4,12 +4,16 @@ Segments, groups of behaviour and value scores are such models: nobody has to ju
 serve, so that the version registered last is the champion.
 """
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from features.errors import ModelError
 from features.project import Project
+from features.text import Text
 from training.mlflow_store import CHAMPION, champion_files, model_name, register, run_of, tracking
 
 MODEL_FILE = "model.json"
@@ -21,6 +25,13 @@ class PlainModel:
 
     text: str
     version: str
+
+    def document(self) -> Any:
+        """What the text holds. Raises ModelError: it is no JSON."""
+        try:
+            return json.loads(self.text)
+        except ValueError as fault:
+            raise _unreadable(MODEL_FILE, fault) from fault
 
 
 def log_plain_model(
@@ -52,9 +63,28 @@ def log_plain_model(
 
 
 def serving_plain_model(project: Project, purpose: str) -> PlainModel | None:
-    """The model of a purpose that serves; None where none was registered. Raises StorageError."""
+    """The model of a purpose that serves; None where none was registered. Raises ModelError, StorageError."""
     with champion_files(project, purpose) as found:
         if found is None:
             return None
         made, files = found
-        return PlainModel((files / MODEL_FILE).read_text(encoding="utf-8"), str(made.version))
+        return PlainModel(read_text(files / MODEL_FILE), str(made.version))
+
+
+def read_text(file: Path) -> str:
+    """The text of a registered model. Raises ModelError: the file is not there, or holds something else."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise _unreadable(file.name, fault) from fault
+
+
+def _unreadable(file: str, fault: Exception) -> ModelError:
+    return ModelError(
+        Text(
+            "The registered model's file {file} cannot be read: {fault}. Train again with 'retinue train'.",
+            "无法读取已登记模型的文件 {file}：{fault}。请用“retinue train”重新训练。",
+        ),
+        file=file,
+        fault=fault,
+    )

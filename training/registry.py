@@ -1,4 +1,4 @@
-"""Which version serves: promoting, refusing and going back, each step on the ledger.
+"""Which version serves, and which one runs beside it: promoting, refusing, going back, each step on the ledger.
 
 The alias ``champion`` in MLflow is what serves; the ledger says when, by whom and why. The alias is set while the ledger
 is held, so that two commands cannot promote past each other. Whoever sets the alias elsewhere is noticed afterwards.
@@ -13,6 +13,7 @@ from features.project import Project
 from features.text import Text
 from training.gate import Verdict
 from training.ledger import (
+    Challenge,
     Entry,
     How,
     Promotion,
@@ -110,6 +111,55 @@ def roll_back(project: Project, signed: Signature) -> Promotion:
     return _serve(project, find_version(project, last.previous_version), signed, "rolled back", _ROLLED_BACK)
 
 
+def challenge_version(project: Project, number: str, signed: Signature) -> Challenge:
+    """Let a registered version run beside the champion, as ``[serve]`` says: for a share of the customers, or in the shadow.
+
+    Raises NotFoundError: there is no such version; ModelError: it was refused, or it serves or challenges already.
+    """
+    version = find_version(project, number)
+    if CHAMPION in version.aliases:
+        raise _serves_already(number)
+    if (refusal := _refusal(project, version)) is not None:
+        raise ModelError(
+            Text(
+                "Version {number} was refused: {why} No customer is to be answered by it; name another one.",
+                "版本 {number} 未获准：{why}不得用于应答客户，请选择其他版本。",
+            ),
+            number=number,
+            why=refusal,
+        )
+    if CHALLENGER in version.aliases:
+        raise ModelError(
+            Text(
+                "Version {number} is the challenger already; nothing was changed.",
+                "版本 {number} 已是挑战版本；未作任何更改。",
+            ),
+            number=number,
+        )
+    return _challenge(project, number, signed)
+
+
+def withdraw_challenger(project: Project, signed: Signature) -> Challenge:
+    """Let nothing run beside the champion. Raises ModelError: nothing does."""
+    return _challenge(project, None, signed)
+
+
+def _challenge(project: Project, number: str | None, signed: Signature) -> Challenge:
+    """Move the alias and write the entry, while no other command can."""
+    name = model_name(project, "churn")
+    with tracking(project) as client, writing(ledger_file(project)) as book:
+        before = _of_alias(client, name, CHALLENGER)
+        if number is not None:
+            client.set_registered_model_alias(name, CHALLENGER, number)
+        elif before is not None:
+            client.delete_registered_model_alias(name, CHALLENGER)
+        else:
+            raise ModelError(Text("No version is the challenger; nothing was changed.", "没有挑战版本；未作任何更改。"))
+        record = Challenge(signed.at, name, number, before, signed.by)
+        append(book, record)
+        return record
+
+
 def notice(project: Project, signed: Signature) -> Promotion | None:
     """Put a version on the ledger that serves without having been promoted there; None when ledger and MLflow agree.
 
@@ -201,8 +251,12 @@ def _serves_already(number: str) -> ModelError:
 
 def _champion(client: "MlflowClient", name: str) -> str | None:
     """The version that serves as MLflow has it now."""
+    return _of_alias(client, name, CHAMPION)
+
+
+def _of_alias(client: "MlflowClient", name: str, alias: str) -> str | None:
     found = client.search_registered_models(f"name='{name}'")
-    number = found[0].aliases.get(CHAMPION) if found else None
+    number = found[0].aliases.get(alias) if found else None
     return None if number is None else str(number)
 
 

@@ -24,6 +24,7 @@ from features.text import LANGUAGES, Text
 from training.mlflow_store import CHAMPION, champion_files, model_name, register, run_of, tracking
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel, load_model, save_model
+from training.plain_models import read_text
 from training.run_marks import PROCESS
 
 if TYPE_CHECKING:
@@ -215,13 +216,29 @@ def champion_churn(project: Project) -> Champion:
 
 
 def champion_of(made: "ModelVersion", files: Path) -> Champion:
-    """A registered version with its model, from its files."""
+    """A registered version with its model, from its files: data alone is read, MLflow's way to a model runs no code here.
+
+    Raises ModelError: its files do not hold.
+    """
+    stored = load_model(files / "artifacts" / CHURN_FILES)
+    return Champion(stored, str(made.version), made.name, str(made.run_id), _signature(files))
+
+
+def _signature(files: Path) -> tuple[str, ...]:
+    """The names of the inputs in MLflow's own description of a model; none where it has none."""
     from mlflow.models import Model
 
-    stored = load_model(files / "artifacts" / CHURN_FILES)
-    signature = Model.load(str(files)).signature
-    inputs = tuple(signature.inputs.input_names()) if signature else ()
-    return Champion(stored, str(made.version), made.name, str(made.run_id), inputs)
+    try:
+        signature = Model.load(str(files)).signature
+    except Exception as fault:  # of the file, of YAML, of MLflow
+        raise ModelError(
+            Text(
+                "MLflow's description of the model, MLmodel, cannot be read: {fault}. Train again with 'retinue train'.",
+                "无法读取 MLflow 的模型说明文件 MLmodel：{fault}。请用“retinue train”重新训练。",
+            ),
+            fault=str(fault).splitlines()[0] if str(fault) else type(fault).__name__,
+        ) from fault
+    return tuple(signature.inputs.input_names()) if signature else ()
 
 
 def champion_as_judged(project: Project) -> StoredModel | None:
@@ -241,7 +258,7 @@ def champion_segments(project: Project) -> RfmModel:
 def serving_segments(project: Project) -> ChampionSegments:
     """The segments that serve, with their version. Raises ModelError: there are none."""
     with _champion_files(project, "segments") as (made, files):
-        model = RfmModel.from_json((files / SEGMENTS_FILE).read_text(encoding="utf-8"))
+        model = RfmModel.from_json(read_text(files / SEGMENTS_FILE))
         return ChampionSegments(model, str(made.version))
 
 

@@ -1,6 +1,7 @@
 """``retinue experiment``: draw control groups, prove what a campaign brought, and learn from it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait f
 
     from serving.decisions.beliefs import CurrentBelief
     from serving.decisions.playbook import Playbook
+    from serving.store import Chosen
     from training.card.blocks import Table
     from training.experiments.report import CampaignReport
 
@@ -47,9 +49,10 @@ ASSIGN_HELP = Text(
 )
 REPORT_HELP = Text(
     "Report what a campaign brought: customers kept, revenue and return with intervals, whether the arms fit the lot, and what the"
-    " looks so far prove. Without a name it lists the campaigns.\n\n"
+    " looks so far prove. Where 'retinue plan --campaign' chose for it, whom the plans chose is compared with the controls whom"
+    " they would have chosen. Without a name it lists the campaigns.\n\n"
     "Example: retinue experiment report spring-2026 --as-of 2026-07-01 --out report",
-    "报告活动的成效：留存客户、收入和收益及区间、分组是否与抽签相符、历次查看证明了什么。不带名称则列出全部活动。\n\n"
+    "报告活动的成效：留存客户、收入和收益及区间、分组是否与抽签相符、历次查看证明了什么。若由“retinue plan --campaign”选定客户，则与本会被选中的对照客户比较。不带名称则列出全部活动。\n\n"
     "示例：retinue experiment report spring-2026 --as-of 2026-07-01 --out report",
 )
 EXPORT_HELP = Text(
@@ -115,9 +118,12 @@ def report(
     quiet: QuietOption = False,
 ) -> None:
     """Report what a campaign brought."""
+    from dataclasses import replace
+
     from features.rejects_files import keep_set_aside
     from features.sources import open_facts
     from serving.decisions.playbook import load_playbook
+    from serving.experiments import as_planned
     from training.experiments.campaigns import campaigns_of, follow, log_of
     from training.experiments.report import campaign_report
 
@@ -129,7 +135,9 @@ def report(
         progress(Text("reading", "读取"), 0.2)
         log = log_of(facts, actions)
         if campaign is not None:
-            made = campaign_report(follow(facts, log, campaign, instant, None, outcomes), planned, looks)
+            compared = as_planned(log, _chosen(settings, campaign), campaign)
+            made = campaign_report(follow(facts, compared.log, campaign, instant, None, outcomes), planned, looks)
+            made = replace(made, told=(*([compared.said] if compared.said else []), *made.told))
         progress(Text("writing", "写入"), 0.9)
         set_aside = keep_set_aside(facts)
     say_set_aside(set_aside)
@@ -180,7 +188,7 @@ def learn(
     from features.sources import open_facts
     from serving.decisions.beliefs import current_beliefs
     from serving.decisions.playbook import load_playbook
-    from serving.experiments import measured_actions, require_evidence
+    from serving.experiments import as_planned, measured_actions, require_evidence
     from serving.store import add_evidence, current_evidence, open_project_store, reading, take_back_last
     from training.experiments.campaigns import log_of
 
@@ -198,7 +206,8 @@ def learn(
             actions, outcomes = _logs(settings)
             with progress_bar(quiet) as progress, open_facts(settings) as facts:
                 progress(Text("measuring", "测量"), 0.4)
-                found = measured_actions(facts, log_of(facts, actions), campaign, instant, outcomes)
+                compared = as_planned(log_of(facts, actions), _chosen(settings, campaign), campaign)
+                found = measured_actions(facts, compared.log, campaign, instant, outcomes)
             changed = add_evidence(store, require_evidence(found, campaign), now)
         with reading(store) as connection:
             after = current_beliefs(playbook, current_evidence(connection))
@@ -235,6 +244,14 @@ def _logs(settings: Project) -> "tuple[pd.DataFrame, pd.DataFrame]":
             return logged_actions(connection), logged_outcomes(connection)
     finally:
         store.close()
+
+
+def _chosen(settings: Project, campaign: str) -> "list[Chosen]":
+    """Whom the plans of a campaign chose."""
+    from serving.store import chosen_in, open_project_store, reading
+
+    with closing(open_project_store(settings)) as store, reading(store) as connection:
+        return chosen_in(connection, campaign)
 
 
 def _list(campaigns: "pd.DataFrame") -> None:

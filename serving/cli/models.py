@@ -12,18 +12,19 @@ import typer
 from features.errors import ModelError
 from features.project import Project, load_project
 from features.text import Text
+from serving.cli.ledger_words import VERDICTS
 from serving.cli.output import ProjectOption, heading, here, say, signature, table
 from serving.cli.training import MODEL_NAMES
 
 if TYPE_CHECKING:  # the libraries behind MLflow load slowly; --help must not wait for them
     from training.comparison import Compared, Paired
-    from training.ledger import Entry, Promotion, Record
+    from training.ledger import Entry, Promotion
 
 NAME = "models"
 HELP = Text(
-    "Versions of the churn model: list, show, compare, promote, roll back, and what served when.\n\n"
+    "Versions of the churn model: list, show, compare, promote, challenge, roll back, and what served when.\n\n"
     "Example: retinue models list",
-    "流失模型的各个版本：列出、查看、比较、启用、回退，以及服务记录。\n\n示例：retinue models list",
+    "流失模型的各个版本：列出、查看、比较、启用、设为挑战版本、回退，以及服务记录。\n\n示例：retinue models list",
 )
 LIST_HELP = Text(
     "List all versions: which one serves, how good each was, and whether it may serve.\n\nExample: retinue models list",
@@ -48,6 +49,12 @@ ROLLBACK_HELP = Text(
     "Return to the version that served before; doing it again undoes it.\n\nExample: retinue models rollback",
     "回退到此前服务的版本；再次执行即撤销回退。\n\n示例：retinue models rollback",
 )
+CHALLENGE_HELP = Text(
+    "Let a version run beside the one that serves: [serve] canary_share says for how many customers it answers, shadow that it"
+    " is only compared. --none ends it.\n\nExample: retinue models challenge 3",
+    "让某个版本与现用版本并行：[serve] canary_share 决定由它应答的客户比例，shadow 表示仅作对照；--none 结束并行。"
+    "\n\n示例：retinue models challenge 3",
+)
 LEDGER_HELP = Text(
     "Print what served when, and check that nobody has changed it; exit status 1 if somebody has.\n\n"
     "Example: retinue models ledger",
@@ -59,6 +66,15 @@ VersionArgument = Annotated[
     typer.Argument(
         help=here(Text("Number of the version, see 'retinue models list'.", "版本号，见“retinue models list”。"))
     ),
+]
+ChallengerArgument = Annotated[
+    str | None,
+    typer.Argument(
+        help=here(Text("Number of the version, see 'retinue models list'.", "版本号，见“retinue models list”。"))
+    ),
+]
+NoneOption = Annotated[
+    bool, typer.Option("--none", help=here(Text("Let none run beside the one that serves.", "不再有并行版本。")))
 ]
 ForceOption = Annotated[
     bool,
@@ -93,8 +109,8 @@ def list_versions(project: ProjectOption = Path(".")) -> None:
                 _day(version.as_of, settings.timezone),
                 version.kind,
                 *(_number(version.metric(name)) for name in KEY_METRICS),
-                here(_VERDICTS[version.leakage or "unjudged"]),
-                here(_VERDICTS[version.gate]),
+                here(VERDICTS[version.leakage or "unjudged"]),
+                here(VERDICTS[version.gate]),
                 _day(version.registered_at, settings.timezone),
                 served.get(version.number, "–"),
             )
@@ -120,8 +136,8 @@ def show(version: VersionArgument, project: ProjectOption = Path(".")) -> None:
         right=range(1, len(models) + 1),
     )
     heading(Text("Verdicts", "审核结果"))
-    say(_LEAKAGE.format(verdict=_VERDICTS[found.leakage or "unjudged"]))
-    say(_GATE.format(verdict=_VERDICTS[found.gate]))
+    say(_LEAKAGE.format(verdict=VERDICTS[found.leakage or "unjudged"]))
+    say(_GATE.format(verdict=VERDICTS[found.gate]))
     if verdict := verdict_of(settings, found):
         for reason in verdict.reasons:
             say(f"• {here(reason)}")
@@ -167,6 +183,27 @@ def promote(
     _say_promoted(promote_version(settings, version, signature(), reason if force else None))
 
 
+def challenge(version: ChallengerArgument = None, none: NoneOption = False, project: ProjectOption = Path(".")) -> None:
+    """Let a version run beside the one that serves, or none."""
+    from training.registry import challenge_version, withdraw_challenger
+
+    if (version is None) is not none:
+        raise ModelError(
+            Text(
+                "Give the number of a version, or --none so that none runs beside the one that serves.",
+                "请给出版本号，或用 --none 表示不再有并行版本。",
+            )
+        )
+    settings = load_project(project)
+    if version is None:
+        say(_ALONE.format(previous=withdraw_challenger(settings, signature()).previous_version))
+        return
+    challenge_version(settings, version, signature())
+    serve = settings.serve
+    said = _CANARY if serve.canary_share else _SHADOW if serve.shadow else _IDLE
+    say(said.format(version=version, share=serve.canary_share))
+
+
 def rollback(project: ProjectOption = Path(".")) -> None:
     """Return to the version that served before."""
     from training.registry import roll_back
@@ -176,6 +213,7 @@ def rollback(project: ProjectOption = Path(".")) -> None:
 
 def ledger(project: ProjectOption = Path(".")) -> None:
     """Print the ledger and check it; leave with 1 if it was changed."""
+    from serving.cli.ledger_words import told
     from training.ledger import ledger_file, read_ledger
     from training.registry import check_ledger
 
@@ -191,7 +229,12 @@ def ledger(project: ProjectOption = Path(".")) -> None:
     table(
         (Text("no.", "序号"), Text("when", "时间"), Text("what", "内容"), Text("digest", "摘要")),
         [
-            (str(e.number), _minute(e.record.at, settings.timezone), here(_told(e.record, settings)), e.digest[:12])
+            (
+                str(e.number),
+                _minute(e.record.at, settings.timezone),
+                here(told(e.record, settings.timezone)),
+                e.digest[:12],
+            )
             for e in entries
         ],
         right=(0,),
@@ -204,6 +247,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], Text], ...] = (
     ("show", show, SHOW_HELP),
     ("compare", compare, COMPARE_HELP),
     ("promote", promote, PROMOTE_HELP),
+    ("challenge", challenge, CHALLENGE_HELP),
     ("rollback", rollback, ROLLBACK_HELP),
     ("ledger", ledger, LEDGER_HELP),
 )
@@ -243,33 +287,6 @@ def _served(entries: "list[Entry]", zone: ZoneInfo) -> dict[str, str]:
         )
         for promotion, end in zip(promotions, ends, strict=True)
     }
-
-
-def _told(record: "Record", project: Project) -> Text:
-    from training.ledger import Promotion, Scoring, Service
-
-    if isinstance(record, Promotion):
-        return _PROMOTED.format(
-            version=record.version,
-            how=_HOW[record.how],
-            by=record.by,
-            verdict=_VERDICTS[record.verdict],
-            reason=record.reason,
-        )
-    if isinstance(record, Scoring):
-        return _SCORED.format(
-            run=record.run_id,
-            as_of=_day(record.as_of, project.timezone),
-            rows=record.rows,
-            version=record.version,
-            segments=record.segments_version,
-        )
-    if isinstance(record, Service):
-        said = _REFUSED if record.refused else _IN_SERVICE[record.role]
-        return said.format(
-            version=record.version, server=record.server, share=record.canary_share, why=record.refused or ""
-        )
-    return _SHADOWED.format(**vars(record))
 
 
 def _print_comparison(compared: "Compared", zone: ZoneInfo) -> None:
@@ -345,19 +362,6 @@ LIST_COLUMNS = (
     Text("registered", "登记时间"),
     Text("served", "服务时间"),
 )
-_VERDICTS = {
-    "passed": Text("passed", "通过"),
-    "failed": Text("failed", "不合格"),
-    "refused": Text("refused", "未获准"),
-    "unjudged": Text("not judged", "未评审"),
-}
-_HOW = {
-    "trained": Text("after its training", "训练后启用"),
-    "by hand": Text("by hand", "人工启用"),
-    "forced": Text("forced", "强制启用"),
-    "rolled back": Text("rolled back", "回退"),
-    "noticed": Text("noticed afterwards", "事后发现"),
-}
 _SINCE = Text("since {start}", "自 {start} 起")
 _UNTIL = Text("{start} – {end}", "{start} – {end}")
 _ABOUT = Text(
@@ -371,33 +375,21 @@ _REPLACES = Text(
     " 'retinue score' makes its scores.",
     "版本 {version} 现已启用，取代版本 {previous}；可用“retinue models rollback”撤销。请用“retinue score”重新评分。",
 )
-_PROMOTED = Text(
-    "version {version} serves ({how}, by {by}; gate: {verdict}). {reason}",
-    "版本 {version} 投入服务（{how}，操作者 {by}；准入：{verdict}）。{reason}",
+_CANARY = Text(
+    "Version {version} is the challenger: a running service answers {share:.0%} of the customers by it within seconds.",
+    "版本 {version} 成为挑战版本：运行中的服务将在数秒内由它应答 {share:.0%} 的客户。",
 )
-_SCORED = Text(
-    "run {run} published: {rows:,} customers as of {as_of}, model version {version}, segments version {segments}",
-    "发布批次 {run}：{rows:,} 位客户，时点 {as_of}，模型版本 {version}，细分版本 {segments}",
+_SHADOW = Text(
+    "Version {version} is the challenger: a running service compares it with the one that serves; nobody is answered by it.",
+    "版本 {version} 成为挑战版本：运行中的服务会将其与现用版本对照，不用它应答客户。",
 )
-_IN_SERVICE = {
-    "champion": Text(
-        "version {version} answers requests for scores (server {server})",
-        "版本 {version} 开始应答评分请求（服务 {server}）",
-    ),
-    "challenger": Text(
-        "version {version} runs beside the champion, and answers for {share:.0%} of the customers (server {server})",
-        "版本 {version} 与现用版本并行，并应答 {share:.0%} 的客户（服务 {server}）",
-    ),
-}
-_REFUSED = Text(
-    "version {version} was not taken into service (server {server}). {why}",
-    "版本 {version} 未能投入服务（服务 {server}）。{why}",
+_IDLE = Text(
+    "Version {version} is the challenger. A service uses it once [serve] canary_share or shadow is set in the project file.",
+    "版本 {version} 成为挑战版本。在项目文件中设置 [serve] canary_share 或 shadow 后，服务才会使用它。",
 )
-_SHADOWED = Text(
-    "version {version} beside version {champion_version} on {rows:,} requests: differs by {mean_difference:+.4f} on average,"
-    " {mean_absolute_difference:.4f} either way, {largest_difference:.4f} at most",
-    "版本 {version} 与版本 {champion_version} 对照 {rows:,} 次请求：平均差 {mean_difference:+.4f}，"
-    "平均绝对差 {mean_absolute_difference:.4f}，最大差 {largest_difference:.4f}",
+_ALONE = Text(
+    "Version {previous} is the challenger no more; nothing runs beside the one that serves.",
+    "版本 {previous} 不再是挑战版本；现用版本没有并行版本。",
 )
 _INTACT = Text(
     "✓ {n:,} entries; the chain of digests is unbroken.",

@@ -1,5 +1,6 @@
 """``retinue plan``: whom to contact in the coming period, by whom and how, in the order of money."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ import typer
 from features.project import Project, load_project
 from features.text import Language, Text
 from features.writing import atomic_file
-from serving.cli.output import ProjectOption, QuietOption, heading, here, progress_bar, say, table
+from serving.cli.output import ProjectOption, QuietOption, heading, here, progress_bar, say, signature, table
 
 if TYPE_CHECKING:  # the libraries behind it load slowly; --help must not wait for them
     from serving.planning import Planned
@@ -24,11 +25,14 @@ HELP = Text(
     "Make the plan of the coming period from the last scores: whom to contact, with which action, by which team, in the"
     " order of money, within the playbook's budget, hours and contacts; what one more hour would be worth; and the lists for"
     " each account manager. Controls and customers who were contacted lately are left alone. Where customers have account"
-    " managers, the pages and portfolios.parquet tell of each one's portfolio: revenue, churn, overdue share, development.\n\n"
+    " managers, the pages and portfolios.parquet tell of each one's portfolio: revenue, churn, overdue share, development."
+    " Without a playbook in the project file, the built-in one of its business is used: contract where leaving means that a"
+    " contract ends, trade where there are invoices or account managers, else retail.\n\n"
     "Example: retinue plan --scores scores/scores.parquet --out plan",
     "根据最近一次评分制定下一周期的计划：联系谁、采取什么行动、由哪个团队执行，按收益排列，并遵守行动手册中的预算、工时与联系次数；"
     "说明多一小时值多少钱；并为每位客户经理生成名单。对照组与近期已联系的客户不会打扰。"
-    "若客户有客户经理，页面与 portfolios.parquet 还会列出各客户组合的收入、流失率、逾期占比与收入变化。\n\n"
+    "若客户有客户经理，页面与 portfolios.parquet 还会列出各客户组合的收入、流失率、逾期占比与收入变化。"
+    "项目文件未指定行动手册时，按业务类型采用内置手册：以合同终止为流失的用 contract，有发票或客户经理的用 trade，其余用 retail。\n\n"
     "示例：retinue plan --scores scores/scores.parquet --out plan",
 )
 
@@ -63,19 +67,51 @@ BudgetOption = Annotated[
 ]
 
 
+CampaignOption = Annotated[
+    str | None,
+    typer.Option(
+        "--campaign",
+        help=here(
+            Text(
+                "The campaign that the plan belongs to: its controls are left alone, and those whom the plan would have chosen are"
+                " logged, so that 'retinue experiment report' compares like with like.",
+                "计划所属的活动：不打扰其对照组，并记录其中本会被选中的客户，供“retinue experiment report”作同类比较。",
+            )
+        ),
+    ),
+]
+UndoOption = Annotated[
+    bool,
+    typer.Option(
+        "--undo",
+        help=here(
+            Text(
+                "Withdraw the plan that is served, as long as no action of it is logged as done; the plan before is served again.",
+                "撤回当前计划（须尚无行动记录为完成），恢复前一个计划。",
+            )
+        ),
+    ),
+]
+
+
 def plan(
     scores: ScoresOption = Path("scores/scores.parquet"),
     out: OutOption = Path("plan"),
     budget: BudgetOption = None,
+    campaign: CampaignOption = None,
+    undo: UndoOption = False,
     project: ProjectOption = Path("."),
     quiet: QuietOption = False,
 ) -> None:
     """Make the plan of the coming period."""
+    settings = load_project(project)
+    if undo:
+        _undo(settings)
+        return
     from serving.planning import plan as make
 
-    settings = load_project(project)
     with progress_bar(quiet) as progress:
-        made = make(settings, scores, out, lambda: datetime.now(UTC), budget, progress)
+        made = make(settings, scores, out, lambda: datetime.now(UTC), budget, campaign, progress)
         progress(Text("drawing", "绘图"), 0.95)
         _write(made, settings, out)
     _print(made, settings)
@@ -88,6 +124,23 @@ def plan(
 
 
 COMMANDS = (("plan", plan, HELP),)
+
+
+def _undo(project: Project) -> None:
+    from serving.store import open_project_store, withdraw_plan
+
+    with closing(open_project_store(project)) as store:
+        withdrawn, before = withdraw_plan(store, datetime.now(UTC), signature().by)
+    say(_WITHDRAWN.format(id=withdrawn.plan_id))
+    say(_BEFORE.format(id=before.plan_id) if before else _NONE_BEFORE)
+
+
+_WITHDRAWN = Text(
+    "Plan {id} is withdrawn; that stays on file. Lists and pages that were written from it are out of date: call them back.",
+    "计划 {id} 已撤回，撤回记录会保留。据其生成的名单与页面已失效，请收回。",
+)
+_BEFORE = Text("Plan {id} is served again.", "计划 {id} 重新生效。")
+_NONE_BEFORE = Text("No plan is served now; 'retinue plan' makes one.", "当前没有计划；可用“retinue plan”制定。")
 
 
 def _write(made: "Planned", project: Project, out: Path) -> None:
@@ -118,7 +171,7 @@ def _print(made: "Planned", project: Project) -> None:
     heading(page.LIMITS)
     _show(page.limit_table(made.summary), page.NO_LIMITS)
     heading(page.ASSUMED)
-    for sentence in page.beliefs_told(made):
+    for sentence in page.beliefs_told(made, project):
         say(sentence)
 
 

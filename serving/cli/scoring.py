@@ -1,5 +1,6 @@
 """``retinue score``: the whole base into ``scores.parquet`` and the store, with a summary worth reading."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,18 +24,20 @@ from serving.cli.output import (
 )
 
 if TYPE_CHECKING:  # the libraries behind scoring load slowly; --help must not wait for them
-    import pyarrow as pa
-
     from serving.batch import Scoring
+    from serving.changes import Changes
     from serving.schemas import RunSummary
 
 MOST_CONTACTS = 10
+MOST_RISEN = 5
 RISK_COLUMNS = (Text("customer", "客户"), Text("risk (95 %)", "风险（95%）"), Text("why", "原因"))
 
 SCORE_HELP = Text(
-    "Score every customer as of a date; write scores.parquet and publish the scores for 'retinue serve'.\n\n"
+    "Score every customer as of a date; write scores.parquet, publish the scores for 'retinue serve', and raise warnings from"
+    " them, unless [alerts] after_scoring = false in the playbook leaves that to 'retinue alerts raise'.\n\n"
     "Example: retinue score --as-of 2026-07-01 --out build/scores",
-    "按某日期为全部客户评分；写入 scores.parquet，并发布给“retinue serve”。\n\n"
+    "按某日期为全部客户评分；写入 scores.parquet，发布给“retinue serve”，并据此发出预警"
+    "（行动手册中 [alerts] after_scoring = false 时不发出，可另用“retinue alerts raise”）。\n\n"
     "示例：retinue score --as-of 2026-07-01 --out build/scores",
 )
 
@@ -54,9 +57,49 @@ def score(
         result = run_scoring(settings, read_as_of(as_of, settings), out, lambda: datetime.now(UTC), progress)
     say_set_aside(result.set_aside)
     print_scoring(settings, result)
+    warn(settings, quiet)
 
 
 COMMANDS = (("score", score, SCORE_HELP),)
+
+
+def warn(project: Project, quiet: bool) -> None:
+    """Raise warnings from the scores that were just published, where the playbook wants it, and say how many stand.
+
+    Scores of a day before the last warnings change none of these, and that is said; they stay published.
+    """
+    from features.errors import AsOfError
+    from serving.alerts.run import raise_for_published
+    from serving.cli.alerts import say_raised
+    from serving.decisions.playbook import load_playbook
+
+    if not load_playbook(project).warnings.after_scoring:
+        return
+    try:
+        with progress_bar(quiet) as progress:
+            raised = raise_for_published(project, progress)
+    except AsOfError as older:
+        say(older.text)
+        return
+    say_raised(raised)
+    say(_standing(project))
+
+
+def _standing(project: Project) -> Text:
+    """How many warnings stand, by colour."""
+    from serving.alerts.kinds import RANKS
+    from serving.store import open_project_store, reading
+    from serving.store.alerts import AlertFilters, count_cases
+
+    with closing(open_project_store(project)) as store, reading(store) as connection:
+        counts = count_cases(connection, AlertFilters())
+    return _STANDING.format(**{colour: counts.get(rank, 0) for colour, rank in RANKS.items()})
+
+
+_STANDING = Text(
+    "Warnings that stand: {red:,} red, {orange:,} orange, {yellow:,} yellow. 'retinue alerts list' names them.",
+    "当前预警：红色 {red:,}、橙色 {orange:,}、黄色 {yellow:,}。用“retinue alerts list”查看。",
+)
 
 
 def print_scoring(project: Project, result: "Scoring") -> None:
@@ -84,8 +127,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
     say(_money(summary))
     if summary.lifetime_value is not None:
         say(_worth(summary))
-    if result.invoices is not None:
-        say(_owed(result.invoices, summary.currency))
+    if result.invoices_file is not None:
+        say(_owed(result.invoices_file, summary.currency))
     if result.knows_until is not None and result.knows_until > result.published.as_of:
         say(
             Text(
@@ -111,6 +154,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
         )
     _print_segments(summary.by_segment)
     _print_contacts(result)
+    if result.changes is not None:
+        _print_changes(project, result.changes)
     say("")
     say(
         Text("Written to {file}; published as run {run}.", "已写入 {file}；发布批次 {run}。").format(
@@ -174,10 +219,12 @@ def _worth(summary: "RunSummary") -> Text:
     )
 
 
-def _owed(invoices: "pa.Table", currency: str) -> Text:
+def _owed(file: Path, currency: str) -> Text:
     """What is open, what of it is overdue, and what is expected to come late."""
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
+    invoices = pq.read_table(file, columns=["days_overdue", "open_amount"])
     overdue = invoices.filter(pc.greater(invoices["days_overdue"], 0))
     said = Text(
         "Open invoices: {n:,}, {currency} {open:,.0f}, of which {currency} {overdue:,.0f} are overdue. 'retinue receivables' tells more.",
@@ -206,18 +253,14 @@ def _print_segments(sizes: dict[str, int]) -> None:
 
 
 def _print_contacts(result: "Scoring") -> None:
-    import pyarrow.compute as pc
-
-    scores = result.scores
     if not result.published.summary.knows_money:
-        _print_highest_risks(scores)
+        _print_highest_risks(result)
         return
     heading(Text("Contact first", "优先联系"))
-    paying = scores.filter(pc.greater(pc.fill_null(scores["expected_profit"], 0.0), 0.0))
-    first = paying.sort_by([("expected_profit", "descending"), ("customer_id", "ascending")]).slice(0, MOST_CONTACTS)
-    if not first.num_rows:
+    first = _first(result, "expected_profit", "expected_profit > 0")
+    if not first:
         say(Text("No action of the playbook pays for anybody today.", "今天没有值得采取的行动。"))
-        _print_highest_risks(scores)
+        _print_highest_risks(result)
         return
     table(
         (
@@ -225,18 +268,73 @@ def _print_contacts(result: "Scoring") -> None:
             Text("action", "行动"),
             Text("expected profit (low–high)", "预期利润（低–高）"),
         ),
-        [_contact(row) for row in first.to_pylist()],
+        [_contact(row) for row in first],
         right=(1, 4),
     )
 
 
-def _print_highest_risks(scores: "pa.Table") -> None:
+def _print_highest_risks(result: "Scoring") -> None:
     """Whom to look at where no money can be compared."""
-    ranked = scores.sort_by([("churn_probability", "descending"), ("customer_id", "ascending")])
-    first = [row for row in ranked.slice(0, MOST_CONTACTS).to_pylist() if row["churn_probability"] is not None]
+    first = _first(result, "churn_probability", "churn_probability IS NOT NULL")
     if first:
         heading(Text("Highest risk", "风险最高"))
         table(RISK_COLUMNS, [_risk(row) for row in first], right=(1,))
+
+
+def _first(result: "Scoring", by: str, condition: str) -> list[dict[str, Any]]:
+    """The scores with most of something, read out of the file without the others."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        scores = connection.read_parquet(str(result.file)).filter(condition)
+        rows: list[dict[str, Any]] = (
+            scores.order(f"{by} DESC, customer_id").limit(MOST_CONTACTS).to_arrow_table().to_pylist()
+        )
+    return rows
+
+
+def _print_changes(project: Project, changes: "Changes") -> None:
+    """Who moved since the run before, and those with most money whose risk rose."""
+    from serving.changes import MOVES
+
+    heading(
+        Text("Since the run of {before:%Y-%m-%d}", "自 {before:%Y-%m-%d} 批次以来的变化").format(
+            before=changes.before.astimezone(project.timezone)
+        )
+    )
+    if changes.models[0] != changes.models[1]:
+        say(
+            Text(
+                "Scored by another version of the model: {then} then, {now} now.",
+                "评分模型版本已更换：此前为 {then}，现为 {now}。",
+            ).format(then=changes.models[0], now=changes.models[1])
+        )
+    if not changes.moves:
+        say(Text("Nobody moved to another band of risk.", "没有客户的风险等级发生变化。"))
+        return
+    moved = [(MOVES[move], f"{n:,}") for move, n in changes.moves.items()]
+    told = Text(", ".join(f"{n} {name.en}" for name, n in moved), "、".join(f"{name.zh} {n}" for name, n in moved))
+    say(
+        Text(
+            "Customers who moved: {moves}. {file} tells who and why.", "发生变化的客户：{moves}。名单与原因见 {file}。"
+        ).format(moves=told, file=changes.file)
+    )
+    if risen := changes.first(MOST_RISEN):
+        table(
+            (Text("customer", "客户"), Text("risk before", "此前风险"), Text("now", "现在"), Text("why", "原因")),
+            [_moved(row) for row in risen],
+            right=(1, 2),
+        )
+
+
+def _moved(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    name = row["customer_name"]
+    return (
+        f"{row['customer_id']} {name}" if name else row["customer_id"],
+        f"{row['churn_probability_before']:.0%}",
+        f"{row['churn_probability']:.0%}",
+        (row["why"] or {}).get(LANGUAGE, "–"),
+    )
 
 
 def _risk(row: dict[str, Any]) -> tuple[str, str, str]:

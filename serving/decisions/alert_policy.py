@@ -87,12 +87,14 @@ class AlertPolicy(Strict):
     A red case that nobody acknowledged moves up one level every ``escalate_after_days``. A case whose cause has been gone for
     ``expire_after_days`` is closed, and comes back as the same case within ``reopen_within_days``. A resolved one that is no
     better ``check_after_days`` later goes back to work. Days are those between the instants that scores speak for.
+    ``after_scoring``: each published run of scores raises warnings by itself.
     """
 
     escalate_after_days: int = Field(ge=1)
     expire_after_days: int = Field(ge=0)
     reopen_within_days: int = Field(ge=0)
     check_after_days: int = Field(ge=0)
+    after_scoring: bool = True
     thresholds: Kinds
 
 

@@ -1,12 +1,13 @@
 """The plan of one period: who is contacted, how, by whom, in the order of money, within all limits of the playbook.
 
 Every action, and every two that go together, is weighed for every customer (`expected_profit`); what is chosen earns most in
-all within budget, hours, contacts by channel and least shares (`allocation`). Customers who are controls for good, who were
-contacted lately, or whom an action excludes, are out of reach whatever they would bring.
+all within budget, hours, contacts by channel and least shares (`allocation`). Customers who are controls, for good or of
+the plan's campaign, who were contacted lately, or whom an action excludes, are out of reach whatever they would bring. Which
+controls would have been chosen is told beside (`held_out`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.text import Text
-from serving.decisions.allocation import Allocation, Limit, allocate, problem_of, share_at_least
+from serving.decisions.allocation import Allocation, Limit, Problem, allocate, problem_of, share_at_least
 from serving.decisions.eligibility import eligible
 from serving.decisions.expected_profit import Beliefs, Outlook, outlook, packages
+from serving.decisions.experiment_policy import ExperimentPolicy
 from serving.decisions.fields import CHANNELS
+from serving.decisions.held_out import would_be_chosen
 from serving.decisions.next_best_action import Options, options, readable
 from serving.decisions.plan_policy import LeastShare
 from serving.decisions.playbook import Action, Playbook
-from training.experiments.assignment import is_permanent_control
+from training.experiments.assignment import is_campaign_control, is_permanent_control, treated_share
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -47,18 +50,22 @@ class Plan:
     ``items`` has one row for each customer who is contacted, the most profitable first: customer_id, customer_name,
     account_manager, tier, churn_probability, value_at_stake, overdue_balance, why, action, action_name {en, zh}, channel, team
     (each also as ``accompanying_…``, None where there is but one), minutes, action_cost, expected_profit(_low/_high).
-    ``allocation`` says what the limits cost and how far from the best it can be at most. ``customers`` were looked at;
-    ``controls`` of them are never treated, ``resting`` were contacted lately.
+    ``would_be`` has the same of controls who would have been contacted. ``allocation`` says what the limits cost and how far
+    from the best it can be at most. ``customers`` were looked at; ``controls`` of them are left alone by the lot, in which
+    each was treated with the probability ``propensity``; ``resting`` were contacted lately.
     """
 
     as_of: datetime
     period_days: int
     currency: str
     items: pd.DataFrame
+    would_be: pd.DataFrame
     allocation: Allocation
     customers: int
     controls: int
     resting: int
+    propensity: float
+    campaign: str | None
 
     @property
     def expected_profit(self) -> float:
@@ -74,39 +81,60 @@ def make_plan(
     currency: str,
     margin_share: float,
     days_since: Mapping[str, Floats],
+    campaign: str | None = None,
 ) -> Plan:
     """The most profitable plan for the customers of ``frame`` (scores beside their features, one row each).
 
     ``days_since`` has, for each action of the
-    playbook that was carried out before, how many days ago that was for each customer (inf: never).
+    playbook that was carried out before, how many days ago that was for each customer (inf: never). A plan of a ``campaign``
+    leaves the campaign's controls alone, too.
     Raises AllocationError: no plan keeps all limits. ProjectError: a condition fails on a value.
     """
     can = options(frame, playbook, margin_share, beliefs)
     choices = packages(playbook)
     outlooks = [_of(package, can, playbook, beliefs, margin_share) for package in choices]
-    stand_aside = playbook.experiments
-    controls = is_permanent_control(frame["customer_id"], stand_aside.salt, stand_aside.permanent_control_share)
+    controls, propensity = _lot(frame["customer_id"], playbook.experiments, campaign)
     resting = _lately(days_since, len(frame)) < playbook.plan.rest_days
-    free = ~controls & ~resting
-    allowed = np.column_stack([_may_get(package, can, days_since) & free for package in choices])
+    may_get = np.column_stack([_may_get(package, can, days_since) & ~resting for package in choices])
     profit, low, cost = (
         np.column_stack([getattr(one, name) for one in outlooks]).astype(np.float32)
         for name in ("profit", "profit_low", "cost")
     )
     limits = limits_of(frame, playbook, choices, cost, currency)
     sure = low if playbook.plan.only_if_sure else None
-    allocation = allocate(problem_of(profit, limits, currency, allowed, sure))
-    items = _items(frame, playbook, can, outlooks, allocation.choice.astype(np.int64))
+    problem = problem_of(profit, limits, currency, may_get, sure)
+    allocation = allocate(_without(controls, problem))
+    held_out = would_be_chosen(problem, allocation, controls)
+    items, would_be = (
+        _items(frame, playbook, can, outlooks, choice.astype(np.int64)) for choice in (allocation.choice, held_out)
+    )
     return Plan(
         as_of,
         playbook.plan.period_days,
         currency,
         items,
+        would_be,
         allocation,
         len(frame),
         int(controls.sum()),
         int((resting & ~controls).sum()),
+        propensity,
+        campaign,
     )
+
+
+def _lot(ids: "pd.Series[str]", stand_aside: ExperimentPolicy, campaign: str | None) -> tuple[Flags, float]:
+    """Who is a control, and with which probability the lot lets a customer be treated."""
+    salt, permanent, share = stand_aside.salt, stand_aside.permanent_control_share, stand_aside.campaign_control_share
+    for_good = is_permanent_control(ids, salt, permanent)
+    if campaign is None:
+        return for_good, treated_share(permanent, 0.0)
+    return for_good | is_campaign_control(ids, salt, campaign, share), treated_share(permanent, share)
+
+
+def _without(controls: Flags, problem: Problem) -> Problem:
+    assert problem.allowed is not None
+    return replace(problem, allowed=problem.allowed & ~controls[:, None])
 
 
 def limits_of(

@@ -15,9 +15,10 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from features.errors import ProjectError, nearest
-from features.project import Project
+from features.project import BusinessName, Project
 from features.text import Text
 from serving.decisions.alert_policy import AlertPolicy, Kinds, Thresholds, alert_section
+from serving.decisions.business import business_of
 from serving.decisions.credit_policy import CreditPolicy, DunningStep
 from serving.decisions.experiment_policy import ExperimentPolicy
 from serving.decisions.fields import (
@@ -34,7 +35,14 @@ from serving.decisions.fields import (
 )
 from serving.decisions.plan_policy import LeastShare, LetGo, PlanPolicy, Team
 
-BUILT_IN = files("serving.decisions") / "default_playbook.toml"
+_FOLDER = files("serving.decisions") / "playbooks"
+BUILT_IN: Mapping[BusinessName, Traversable] = {
+    "trade": _FOLDER / "trade.toml",
+    "retail": _FOLDER / "retail.toml",
+    "contract": _FOLDER / "contract.toml",
+}
+"""The playbook that is used by each kind of business which brings none of its own."""
+
 NO_ACTION = "no_action"
 """The action that every playbook has: do nothing, at no cost and for no profit."""
 
@@ -151,7 +159,7 @@ class Action(Strict):
 class Playbook(Strict):
     """The actions, in the file's order; where two are expected to earn the same, the earlier one is recommended.
 
-    ``credit`` says how debtors are answered, ``alerts`` what is warned of; None: as the built-in playbook has it. ``plan`` is
+    ``credit`` says how debtors are answered, ``alerts`` what is warned of; None: as the built-in one of trade has it. ``plan`` is
     what a plan keeps to, ``teams`` carry it out, and on customers whom ``let_go`` names nothing more is spent.
     ``experiments``: who stands aside.
     """
@@ -201,24 +209,24 @@ class Playbook(Strict):
 
 
 def load_playbook(project: Project) -> Playbook:
-    """The project's own playbook, or the built-in one. Raises ProjectError: see `read_playbook`."""
-    if project.playbook is None:
-        return read_playbook(BUILT_IN)
-    return read_playbook(project.root / project.playbook.path, project.features)
+    """The project's own playbook, or the built-in one of its business. Raises ProjectError: see `read_playbook`."""
+    if project.playbook is not None and project.playbook.path is not None:
+        return read_playbook(project.root / project.playbook.path, project.features)
+    return read_playbook(BUILT_IN[business_of(project)])
 
 
 @cache
 def built_in_policy() -> CreditPolicy:
-    """The credit policy of the built-in playbook."""
-    found = read_playbook(BUILT_IN).credit
+    """The credit policy of the built-in playbook of trade."""
+    found = read_playbook(BUILT_IN["trade"]).credit
     assert found is not None
     return found
 
 
 @cache
 def built_in_alerts() -> AlertPolicy:
-    """What the built-in playbook warns of."""
-    found = read_playbook(BUILT_IN).alerts
+    """What the built-in playbook of trade, and with it the others, warns of."""
+    found = read_playbook(BUILT_IN["trade"]).alerts
     assert found is not None
     return found
 

@@ -14,6 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from serving.schemas import PublishedRun
+from serving.scoring.service import InService
 
 WORKERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder which workers share; it has to be set before a worker starts."""
@@ -52,27 +53,57 @@ class Metrics:
             bound = self._answered[key] = self._seconds.labels(method, route, status)
         bound.observe(seconds)
 
-    def told(self, run: PublishedRun | None, now: datetime, is_stale: bool) -> bytes:
+    def told(self, run: PublishedRun | None, now: datetime, is_stale: bool, models: InService) -> bytes:
         """Everything in Prometheus' text format. ``run`` None: nothing was published yet."""
         registry = CollectorRegistry() if WORKERS_FOLDER in os.environ else self._registry
         if registry is not self._registry:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         shown = CollectorRegistry()
-        shown.register(_Told(registry, run, now, is_stale))
+        shown.register(_Told(registry, run, now, is_stale, models))
         return generate_latest(shown)
 
 
 class _Told(Collector):
-    """What was counted, and what the served run says."""
+    """What was counted, what the served run says, and which models serve."""
 
-    def __init__(self, counted: CollectorRegistry, run: PublishedRun | None, now: datetime, is_stale: bool) -> None:
-        self.counted, self.run, self.now, self.is_stale = counted, run, now, is_stale
+    def __init__(
+        self, counted: CollectorRegistry, run: PublishedRun | None, now: datetime, is_stale: bool, models: InService
+    ) -> None:
+        self.counted, self.run, self.now, self.is_stale, self.models = counted, run, now, is_stale, models
 
     def collect(self) -> Iterator[Metric]:
         yield from self.counted.collect()
+        yield from _of_models(self.models)
         yield GaugeMetricFamily("retinue_published", "Whether a run of scores is served", float(self.run is not None))
         if self.run is not None:
             yield from _of_run(self.run, self.now, self.is_stale)
+
+
+def _of_models(models: InService) -> Iterator[Metric]:
+    """The versions in service in the process that is asked; each family is there even while it has nothing to tell."""
+    served = GaugeMetricFamily(
+        "retinue_model_in_service", "Versions that answer requests for scores", labels=["role", "version"]
+    )
+    shift = GaugeMetricFamily(
+        "retinue_model_level_shift_log_odds",
+        "How far the level was off at the last cut-off whose outcomes are complete; half of it is followed",
+        labels=["version"],
+    )
+    error = GaugeMetricFamily(
+        "retinue_model_level_shift_standard_error_log_odds", "Its standard error", labels=["version"]
+    )
+    for role, model in (("champion", models.champion), ("challenger", models.challenger)):
+        if model is not None:
+            served.add_metric([role, model.version], 1)
+            if model.shift is not None:
+                shift.add_metric([model.version], model.shift.log_odds)
+                error.add_metric([model.version], model.shift.standard_error)
+    refused = GaugeMetricFamily(
+        "retinue_model_refused", "Versions that should serve and do not hold", labels=["role", "version", "because"]
+    )
+    for one in models.refused:
+        refused.add_metric([one.role, one.version, one.because], 1)
+    yield from (served, refused, shift, error)
 
 
 def _of_run(run: PublishedRun, now: datetime, is_stale: bool) -> Iterator[Metric]:

@@ -94,7 +94,7 @@ class Answering:
         state = self.scoring.state
         model = state.answers(customer_id)
         if model is None:
-            refused = state.refused[0][1] if state.refused else NONE_SERVES
+            refused = state.refused[0].why if state.refused else NONE_SERVES
             raise ApiError(NO_MODEL, refused)
         return model
 
@@ -185,9 +185,12 @@ class Answering:
 
 def _answered(model: ReadyModel, scores: bytes) -> bytes:
     days = model.champion.stored.facts.horizon_days
-    return b'{"as_of":null,"churn_horizon_days":%d,"scores":[%b],"before":null,"changed":{},"caution":null}' % (
-        days,
-        scores,
+    return (
+        b'{"as_of":null,"churn_horizon_days":%d,"scores":[%b],"before":null,"changed":{},"action_effect":null,"caution":null}'
+        % (
+            days,
+            scores,
+        )
     )
 
 

@@ -21,6 +21,8 @@ from serving.problems import CUSTOMER_NOT_FOUND, ApiError, nothing_published
 from serving.schemas import PublishedRun
 from serving.score_schema import SCORES_SCHEMA
 from serving.scoring.asking import checked_change
+from serving.scoring.by_action import CAUTION as ACTION_CAUTION
+from serving.scoring.by_action import alone, effect_of
 from serving.scoring.ready import ReadyModel
 from serving.scoring.schemas import CustomerAsked
 from serving.scoring.what_if import CAUTION, changes_of
@@ -38,7 +40,10 @@ def customer_answer(
     features of the run were not kept.
     """
     run, stored, row = _known(project, store, asked.customer_id)
-    changed = changes_of(asked.what_if, row) | checked_change(model, asked.change)
+    action = asked.what_if.action
+    if action is not None and (asked.what_if.numbers or asked.change):
+        raise alone()
+    changed = changes_of(asked.what_if.numbers, row) | checked_change(model, asked.change)
     frame = _frame(run, stored, pd.DataFrame([row, row | changed]))
     playbook = load_playbook(project)
     learnt = kept_beliefs_of(project, run.run_id, [asked.customer_id])
@@ -47,13 +52,16 @@ def customer_answer(
     before, after = table.to_pylist()
     if not asked.reasons:
         before["reasons"] = after["reasons"] = []
+    effect = effect_of(action, playbook, beliefs, before["churn_probability"]) if action is not None else None
+    caution = ACTION_CAUTION if effect else CAUTION if changed else None
     answer = {
         "as_of": run.as_of,
         "churn_horizon_days": model.champion.stored.facts.horizon_days,
         "scores": [after],
         "before": before,
         "changed": changed,
-        "caution": CAUTION._asdict() if changed else None,
+        "action_effect": effect,
+        "caution": caution._asdict() if caution else None,
     }
     return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
 

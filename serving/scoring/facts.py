@@ -62,7 +62,9 @@ def facts_answer(
     scores = [score if asked.reasons else {**score, "reasons": []} for score in table.to_pylist()]
     days = model.champion.stored.facts.horizon_days
     told = {"as_of": asked.as_of, "churn_horizon_days": days, "scores": scores}
-    return orjson.dumps(told | {"before": None, "changed": {}, "caution": None}, option=orjson.OPT_UTC_Z)
+    return orjson.dumps(
+        told | {"before": None, "changed": {}, "action_effect": None, "caution": None}, option=orjson.OPT_UTC_Z
+    )
 
 
 def _tables(project: Project, asked: FactsAsked) -> dict[str, pa.Table]:

@@ -1,9 +1,9 @@
 """What may be asked of ``POST /v1/score``, and what it answers: the contract of scores on request."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from serving.action_schemas import Instant
@@ -11,6 +11,7 @@ from serving.score_schema import Answer, BilingualText, ChurnBand, CustomerId, P
 
 MOST_ROWS = 1000
 """How many rows of features one request may hold."""
+MOST_QUESTIONS = 20
 MOST_FACTS = 20_000
 """How many rows all tables of a request may hold together."""
 
@@ -52,6 +53,29 @@ class FeaturesAsked(_Request):
     reasons: Wish = False
 
 
+class WhatIfAsked(BaseModel):
+    """Named questions with their numbers, such as ``pays_in_days``; or an action of the playbook, alone."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Number]
+
+    action: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None,
+        description="Id of an action of the playbook: its effect is told, beside before / 行动手册中的行动编号：返回其预期效果",
+    )
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The questions that have numbers."""
+        return self.__pydantic_extra__
+
+    @model_validator(mode="after")
+    def _few(self) -> Self:
+        if len(self.numbers) > MOST_QUESTIONS:
+            raise PydanticCustomError("too_long", "too many questions", {"max_length": MOST_QUESTIONS})
+        return self
+
+
 class CustomerAsked(_Request):
     """A customer of the run that is served, as it is and as it would be: what if."""
 
@@ -61,8 +85,9 @@ class CustomerAsked(_Request):
 
     customer_id: CustomerId
     change: FeatureRow = Field({}, description="Features that would be otherwise / 假设改变的特征")
-    what_if: dict[str, Number] = Field(
-        {}, max_length=20, description="Named changes, such as pays_in_days or discount_share / 命名的假设"
+    what_if: WhatIfAsked = Field(
+        WhatIfAsked(),
+        description="Named changes, such as pays_in_days or discount_share, or an action / 命名的假设或行动",
     )
     reasons: Wish = False
 
@@ -111,6 +136,26 @@ class Risk(Answer):
     model_version: str = Field(description="Version that answered / 应答的模型版本")
 
 
+class ActionEffect(Answer):
+    """What an action of the playbook does to the churn probability, as it is believed or was learnt; not what a model says."""
+
+    action: str = Field(description="The action / 行动编号")
+    action_name: BilingualText = Field(description="Its name / 行动名称")
+    share: float = Field(
+        description="Share of the churn probability that it takes away; below 0: it drives away / 行动降低流失概率的比例；为负表示促使流失"
+    )
+    share_low: float = Field(description="Lower end of the range that holds 90 % of the belief / 90% 范围下限")
+    share_high: float = Field(description="Upper end of that range / 90% 范围上限")
+    churn_probability: Probability | None = Field(
+        description="What is left of the probability in before; null without one / 行动后的流失概率；未评分时为空"
+    )
+    churn_probability_low: Probability | None = Field(description="The same at share_high / 按比例上限")
+    churn_probability_high: Probability | None = Field(description="The same at share_low / 按比例下限")
+    source: BilingualText = Field(
+        description="Where that is from: an assumption, or what was measured / 依据：假设或实测"
+    )
+
+
 class ScoreAnswer(Answer):
     """Scores on request. Rows of features get a risk each; customers and facts a whole score, as in a batch."""
 
@@ -123,10 +168,22 @@ class ScoreAnswer(Answer):
     changed: dict[str, float | None] = Field(
         {}, description="Of a what-if: the features that were changed, as they were set / 假设改变的特征取值"
     )
+    action_effect: ActionEffect | None = Field(
+        None, description="Of a what-if by action: what the action does / 按行动假设时：该行动的预期效果"
+    )
     caution: BilingualText | None = Field(None, description="How to read a what-if / 如何理解假设结果")
 
 
 def body_schema() -> dict[str, Any]:
     """The request's body as OpenAPI shows it; the service reads it itself, which is several times as fast."""
-    forms = [model.model_json_schema() for model in (FeaturesAsked, CustomerAsked, FactsAsked)]
+    forms = [_in_one_piece(model.model_json_schema()) for model in (FeaturesAsked, CustomerAsked, FactsAsked)]
     return {"required": True, "content": {"application/json": {"schema": {"oneOf": forms}}}}
+
+
+def _in_one_piece(form: dict[str, Any]) -> dict[str, Any]:
+    """A form with its parts in their places: inside OpenAPI's document a reference to them would lead nowhere."""
+    parts = form.pop("$defs", {})
+    for name, its in form["properties"].items():
+        if part := parts.get(its.get("$ref", "").rpartition("/")[2]):
+            form["properties"][name] = {**part, **{key: value for key, value in its.items() if key != "$ref"}}
+    return form

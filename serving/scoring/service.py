@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, NamedTuple
 
 from features.errors import ModelError, NotFoundError, RetinueError, StorageError
 from features.project import Project
@@ -36,11 +37,24 @@ MOST_KEPT = 3
 """Versions held ready, so that going back to the last one needs no loading."""
 
 
+Because = Literal["missing", "damaged", "unfit"]
+"""Why a version is refused: it is not registered, its files do not hold, or it does not fit the project."""
+
+
+class Refused(NamedTuple):
+    """A version that an alias asks for and that is not taken into service; ``why`` may name files."""
+
+    version: str
+    role: Role
+    because: Because
+    why: Text
+
+
 @dataclass(frozen=True)
 class InService:
     """What answers now. It is replaced as a whole; a request works with the one that it began with.
 
-    ``generation`` counts the changes. ``refused`` are versions that an alias asks for and that do not hold, with the reason.
+    ``generation`` counts the changes. ``refused`` are versions that an alias asks for and that do not hold.
     """
 
     generation: int = 0
@@ -48,7 +62,7 @@ class InService:
     challenger: ReadyModel | None = None
     canary_share: float = 0.0
     shadow: bool = False
-    refused: tuple[tuple[str, Text], ...] = ()
+    refused: tuple[Refused, ...] = ()
     segments: RfmModel | None = None
 
     def answers(self, customer_id: str | None) -> ReadyModel | None:
@@ -108,10 +122,10 @@ class Scoring:
         if asked == self._asked and not shifted:
             self._store_mark = mark
             return
-        refused: list[tuple[str, Text]] = []
+        refused: list[Refused] = []
         before = self.state
-        champion = self._take(asked[0], refused) or (before.champion if asked[0] else None)
-        challenger = self._take(asked[1], refused) if asked[1] != asked[0] else None
+        champion = self._take(asked[0], "champion", refused) or (before.champion if asked[0] else None)
+        challenger = self._take(asked[1], "challenger", refused) if asked[1] != asked[0] else None
         share = self._share(challenger)
         shadow = settings.shadow and challenger is not None
         kept = before.segments if segments == self._asked[2] else None
@@ -148,16 +162,21 @@ class Scoring:
             if self._stop.wait(WATCH_SECONDS):
                 return
 
-    def _take(self, version: str | None, refused: list[tuple[str, Text]]) -> ReadyModel | None:
+    def _take(self, version: str | None, role: Role, refused: list[Refused]) -> ReadyModel | None:
         """The version made ready; None, and noted as refused, where it does not hold."""
         if version is None:
             return None
+        because: Because = "damaged"
         try:
-            ready = self._ready.pop(version, None) or make_ready(
-                self.project, load_version(self.project, model_name(self.project, "churn"), version)
-            )
+            ready = self._ready.pop(version, None)
+            if ready is None:
+                loaded = load_version(self.project, model_name(self.project, "churn"), version)
+                because = "unfit"
+                ready = make_ready(self.project, loaded)
         except (ModelError, NotFoundError) as fault:  # not StorageError: the next look may find the store again
-            refused.append((version, fault.text))
+            refused.append(
+                Refused(version, role, "missing" if isinstance(fault, NotFoundError) else because, fault.text)
+            )
             return None
         shift = self._shift[1] if self._shift and self._shift[0] == version else None
         self._ready[version] = ready = ready.moved_by(shift)
@@ -200,11 +219,10 @@ class Scoring:
                 share = now.canary_share if role == "challenger" else 0.0
                 log.info("version %s serves as %s", model.version, role)
                 told.append(Service(at, name, model.version, role, server, share))
-        for version, why in now.refused:
-            if (version, why) not in before.refused:
-                log.error("version %s is not taken into service: %s", version, why.en)
-                role = "champion" if version == self._asked[0] else "challenger"
-                told.append(Service(at, name, version, role, server, refused=why))
+        for one in now.refused:
+            if one not in before.refused:
+                log.error("version %s is not taken into service: %s", one.version, one.why.en)
+                told.append(Service(at, name, one.version, one.role, server, refused=one.why))
         self._write(told)
 
     def _summarise(self, state: InService) -> None:

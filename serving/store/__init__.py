@@ -25,7 +25,18 @@ from serving.store.evidence import Measured, add_evidence, current_evidence, tak
 from serving.store.keys import API_KEYS, AUDIT
 from serving.store.log_tables import ACTIONS, OUTCOMES
 from serving.store.places import STORE_FILE, Place, store_place
-from serving.store.plans import PlanFilters, StoredPlan, contact_of, held_plan, list_contacts, plan_words, store_plan
+from serving.store.plan_history import Chosen, chosen_in, would_have_been
+from serving.store.plans import (
+    PlanFilters,
+    PlanInUseError,
+    StoredPlan,
+    contact_of,
+    held_plan,
+    list_contacts,
+    plan_words,
+    store_plan,
+    withdraw_plan,
+)
 from serving.store.publishing import Run, publish, roll_back
 from serving.store.queries import (
     Filters,
@@ -54,6 +65,7 @@ __all__ = [
     "OUTCOMES",
     "SORT_COLUMNS",
     "STORE_FILE",
+    "Chosen",
     "ConflictError",
     "Debts",
     "Entry",
@@ -68,6 +80,7 @@ __all__ = [
     "Page",
     "Place",
     "PlanFilters",
+    "PlanInUseError",
     "Position",
     "Published",
     "Reached",
@@ -79,6 +92,7 @@ __all__ = [
     "StoredPlan",
     "add_evidence",
     "bodies_of",
+    "chosen_in",
     "contact_of",
     "count_customers",
     "current_evidence",
@@ -110,4 +124,6 @@ __all__ = [
     "store_plan",
     "store_rescored",
     "take_back_last",
+    "withdraw_plan",
+    "would_have_been",
 ]

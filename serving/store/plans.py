@@ -1,6 +1,7 @@
-"""The plan of the period: kept as finished JSON, replaced as a whole, read by filters in the order of money."""
+"""The plan of the period: kept as finished JSON, replaced as a whole, withdrawn, read by filters in the order of money."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,8 +18,12 @@ from sqlalchemy import (
     select,
 )
 
+from features.errors import NotFoundError, RetinueError
+from features.text import Text
 from serving.store.database import Store, writing
 from serving.store.dialects import insert_rows
+from serving.store.log_tables import ACTIONS
+from serving.store.plan_history import iso, log_chosen, record_withdrawal
 from serving.store.queries import customers_of
 from serving.store.tables import METADATA, NAME, NUMBER
 
@@ -51,6 +56,8 @@ Index("plan_items_by_customer", PLAN_ITEMS.c.plan, PLAN_ITEMS.c.customer_id)
 
 _KEPT = ("place", "customer_id", "account_manager", "action", "team", "channel", "expected_profit")
 _ROWS_AT_ONCE = 2_000
+KEPT_PLANS = 3
+"""So many plans are kept: the one that holds, and those that hold again when it is withdrawn."""
 
 
 class PlanFilters(NamedTuple):
@@ -78,11 +85,27 @@ class PlanList(NamedTuple):
     last: int | None
 
 
-def store_plan(store: Store, plan_id: str, as_of: str, summary: bytes, items: Iterable[Mapping[str, Any]]) -> None:
-    """Make this the plan that holds, in one transaction; the one before goes. The same ``plan_id`` again changes nothing else."""
+class PlanInUseError(RetinueError):
+    """A plan cannot be withdrawn, because something of it was done."""
+
+
+def store_plan(
+    store: Store,
+    plan_id: str,
+    as_of: str,
+    summary: bytes,
+    items: Iterable[Mapping[str, Any]],
+    chosen: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Make this the plan that holds, in one transaction; of those before, KEPT_PLANS − 1 stay, to be withdrawn to.
+
+    ``chosen`` has a row of `plan_history.Chosen` for each customer who is logged as chosen. The same ``plan_id`` again changes
+    nothing else.
+    """
     with writing(store) as connection:
-        connection.execute(delete(PLAN_ITEMS))
-        connection.execute(delete(PLANS))
+        older = connection.execute(select(PLANS.c.number, PLANS.c.plan_id).order_by(PLANS.c.number.desc())).all()
+        others = [row.number for row in older if row.plan_id != plan_id]
+        _remove(connection, [row.number for row in older if row.plan_id == plan_id] + others[KEPT_PLANS - 1 :])
         inserted = connection.execute(
             insert(PLANS).values(plan_id=plan_id, as_of=as_of, body=summary)
         ).inserted_primary_key
@@ -97,6 +120,53 @@ def store_plan(store: Store, plan_id: str, as_of: str, summary: bytes, items: It
         ]
         for begin in range(0, len(rows), _ROWS_AT_ONCE):
             insert_rows(connection, PLAN_ITEMS, rows[begin : begin + _ROWS_AT_ONCE])
+        log_chosen(connection, plan_id, chosen)
+
+
+def withdraw_plan(store: Store, at: datetime, by: str) -> tuple[StoredPlan, StoredPlan | None]:
+    """Withdraw the plan that holds, in one transaction: the one before holds again, or none. Gives both.
+
+    That it was withdrawn stays on file, with its summary, ``at`` and ``by`` whom. Raises NotFoundError: there is no plan.
+    PlanInUseError: an action of it was logged as done since it was made.
+    """
+    with writing(store) as connection:
+        plan = held_plan(connection)
+        if plan is None:
+            raise NotFoundError(_NONE)
+        if done := _done(connection, plan):
+            raise PlanInUseError(_IN_USE, plan=plan.plan_id, done=done)
+        record_withdrawal(connection, plan[1:], at, by)
+        _remove(connection, [plan.number])
+        return plan, held_plan(connection)
+
+
+def _remove(connection: Connection, numbers: list[int]) -> None:
+    connection.execute(delete(PLAN_ITEMS).where(PLAN_ITEMS.c.plan.in_(numbers)))
+    connection.execute(delete(PLANS).where(PLANS.c.number.in_(numbers)))
+
+
+def _done(connection: Connection, plan: StoredPlan) -> int:
+    """How many customers got an action of the plan, by what was logged since it was made."""
+    asked = (
+        select(PLAN_ITEMS.c.customer_id, PLAN_ITEMS.c.body, ACTIONS.c.body.label("entry"))
+        .join(ACTIONS, ACTIONS.c.customer_id == PLAN_ITEMS.c.customer_id)
+        .where(PLAN_ITEMS.c.plan == plan.number, ACTIONS.c.received_at >= iso(_made_at(plan)))
+    )
+    done = set()
+    for customer, body, entry in connection.execute(asked):
+        planned, logged = orjson.loads(body), orjson.loads(entry)
+        of_plan = logged["action"] in (planned["action"], planned["accompanying_action"])
+        if of_plan and logged["arm"] == "treated" and _instant(logged["at"]) >= _instant(plan.as_of):
+            done.add(customer)
+    return len(done)
+
+
+def _made_at(plan: StoredPlan) -> datetime:
+    return _instant(orjson.loads(plan.body)["made_at"])
+
+
+def _instant(said: str) -> datetime:
+    return datetime.fromisoformat(said)
 
 
 def held_plan(connection: Connection) -> StoredPlan | None:
@@ -143,3 +213,13 @@ def contact_of(connection: Connection, plan: StoredPlan, customer_id: str) -> by
     query = select(PLAN_ITEMS.c.body).where(PLAN_ITEMS.c.plan == plan.number, PLAN_ITEMS.c.customer_id == customer_id)
     body: bytes | None = connection.scalar(query)
     return body
+
+
+_NONE = Text(
+    "There is no plan to withdraw. Make one with 'retinue plan'.", "没有可撤回的计划。请用“retinue plan”制定计划。"
+)
+_IN_USE = Text(
+    "The plan {plan} is under way: for {done:,} of its customers an action is logged as done. It was not withdrawn. Make a new"
+    " plan from new scores instead; who was contacted is left alone there.",
+    "计划 {plan} 已在执行：其中 {done:,} 位客户的行动已记录为完成，未撤回。请根据新的评分重新制定计划，已联系的客户不会再被打扰。",
+)

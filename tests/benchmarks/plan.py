@@ -137,7 +137,7 @@ def earned(chosen: Ints, profit: Floats) -> float:
 
 def beliefs_of_playbook() -> dict[str, Belief]:
     """By action of the simulation."""
-    found = {one.id: one.effect for one in read_playbook(BUILT_IN).actions if one.effect.kind == "churn"}
+    found = {one.id: one.effect for one in read_playbook(BUILT_IN["trade"]).actions if one.effect.kind == "churn"}
     known = {name: (found[name].mean, found[name].low, found[name].high) for name in NAMES if name in found}
     return {name: known.get(name, TERMS_BELIEF) for name in NAMES}
 
@@ -220,7 +220,7 @@ def plans(case: Case, plan: Plan, day: date, folder: Path, seed: int) -> dict[st
 
 def _by_rules(case: Case, risk: Floats) -> Ints:
     """The first action of the built-in playbook that each customer is eligible for, of those that the company tries."""
-    rules = {one.id: one.eligible for one in read_playbook(BUILT_IN).actions if one.id in NAMES}
+    rules = {one.id: one.eligible for one in read_playbook(BUILT_IN["trade"]).actions if one.id in NAMES}
     columns = case.frame.select_dtypes("number").assign(churn_probability=risk)
     meant = eligible(pa.Table.from_pandas(columns, preserve_index=False), rules)
     action = np.full(len(risk), -1)

@@ -7,9 +7,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from features.errors import NotFoundError
+from serving.cli import app
 from serving.plan_schemas import PlanItem, PlanPage, PlanSummary, Recommendations
-from serving.store import open_store, publish, store_plan
+from serving.store import PlanInUseError, open_store, publish, store_plan
 from tests.serving.conftest import AS_OF, COMPANY, PUBLISHED_AT, run, serving, table, write_project
 
 CALL = {"en": "Call", "zh": "致电"}
@@ -160,3 +163,37 @@ def test_the_page_of_the_plan_lists_the_contacts_of_one_manager(planned: str, la
 
 def test_without_a_plan_the_page_says_how_to_make_one(server: str) -> None:
     assert "retinue plan" in httpx.get(f"{server}/plan").text
+
+
+def test_undo_withdraws_the_plan_and_who_asks_gets_the_one_before_or_none(tmp_path: Path) -> None:
+    write(tmp_path, "p1")
+    write(tmp_path, "p2", ITEMS[:1])
+    with serving(tmp_path) as address:
+        assert httpx.get(f"{address}/v1/plan").json()["plan"]["plan_id"] == "p2"
+        said = undo(tmp_path)
+        assert "Plan p2 is withdrawn" in said
+        assert "Plan p1 is served again." in said
+        answer = httpx.get(f"{address}/v1/plan").json()
+        assert (answer["plan"]["plan_id"], len(answer["contacts"])) == ("p1", 3)
+        assert "/customers/C-3" in httpx.get(f"{address}/plan").text
+        assert "No plan is served now" in undo(tmp_path)
+        assert httpx.get(f"{address}/v1/plan").json()["type"] == "urn:retinue:problem:no-plan"
+        assert "retinue plan" in httpx.get(f"{address}/plan").text
+    with pytest.raises(NotFoundError, match="There is no plan to withdraw"):
+        undo(tmp_path)
+
+
+def test_a_plan_of_which_an_action_was_logged_is_not_withdrawn(tmp_path: Path) -> None:
+    write(tmp_path, "p1")
+    done = {"customer_id": "C-2", "at": "2026-04-02T09:15:00Z", "action": "visit", "arm": "treated"}
+    with serving(tmp_path) as address:
+        assert httpx.post(f"{address}/v1/actions", json=done).status_code in (200, 201)
+        with pytest.raises(PlanInUseError, match="p1 is under way: for 1 of its customers"):
+            undo(tmp_path)
+        assert httpx.get(f"{address}/v1/plan").json()["plan"]["plan_id"] == "p1"
+
+
+def undo(folder: Path) -> str:
+    """``retinue plan --undo``, and what it says."""
+    ended = CliRunner().invoke(app(), ["plan", "--undo", "--project", str(folder)], catch_exceptions=False)
+    return " ".join(ended.stdout.split())

@@ -21,16 +21,18 @@ from features.project import Project, load_project
 from serving.batch import score_frame
 from serving.cli import app
 from serving.decisions.playbook import load_playbook
+from tests.serving.kept_snapshots import keep_snapshot
 from tests.training.companies import FEATURES, shop, utc
 from tests.training.registered import PASSED, REFUSED, present, register, register_segments
 from training.ledger import Scoring, append, ledger_file, read_ledger, writing
 from training.registry import Signature, promote_version, settle
-from training.replay import SNAPSHOTS, Versions, _prune, keep_snapshot, record_scoring, replay
+from training.replay import SNAPSHOTS, Versions, _prune, record_scoring, replay
 from training.tracking import champion_churn, serving_segments
 
 # pyarrow reads a frame's times with time zone in a way that pandas is about to change.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone")
 
+DIGEST = "0" * 64
 FIRST, SECOND = utc(2025, 8, 1), utc(2025, 8, 15)
 MONDAY, TUESDAY = datetime(2025, 11, 3, 6, tzinfo=UTC), datetime(2025, 11, 4, 6, tzinfo=UTC)
 
@@ -43,7 +45,9 @@ def score(project: Project, as_of: datetime, published_at: datetime) -> pa.Table
     scores = score_frame(named, project, champion, segments.model, load_playbook(project))
     run_id = f"{as_of:%Y%m%d}-{champion.version}"
     kept = keep_snapshot(project, run_id, frame, scores)
-    record_scoring(project, champion, Versions(segments.version), run_id, as_of, published_at, scores, kept)
+    record_scoring(
+        project, champion, Versions(segments.version), run_id, as_of, published_at, len(scores), DIGEST, kept
+    )
     return scores
 
 
@@ -139,6 +143,48 @@ def test_promoting_and_rolling_back_say_what_serves_now(project: Project) -> Non
     assert "gate: refused). a trial" in ledger
     assert "run 20251103-1 published: " in ledger
     assert "✓ 6 entries; the chain of digests is unbroken." in ledger
+
+
+def test_a_challenger_is_named_and_withdrawn_on_the_ledger(project: Project) -> None:
+    with pytest.raises(ModelError, match="Version 3 was refused: Its probabilities are wrong as a whole"):
+        retinue(project, "models", "challenge", "3")
+    with pytest.raises(ModelError, match="Version 2 serves already"):
+        retinue(project, "models", "challenge", "2")
+    with pytest.raises(NotFoundError, match="has no version 9"):
+        retinue(project, "models", "challenge", "9")
+    for arguments in ((), ("1", "--none")):
+        with pytest.raises(ModelError, match="Give the number of a version, or --none"):
+            retinue(project, "models", "challenge", *arguments)
+    before = len(read_ledger(ledger_file(project)))
+    told = retinue(project, "models", "challenge", "1")
+    assert "Version 1 is the challenger. A service uses it once [serve] canary_share or shadow is set" in told
+    with pytest.raises(ModelError, match="is the challenger already"):
+        retinue(project, "models", "challenge", "1")
+    aliases = {
+        row.split()[0]: row.split()[1] for row in retinue(project, "models", "list").splitlines() if " logistic " in row
+    }
+    assert aliases["1"].startswith("challenger")
+    assert aliases["3"] == "–"
+    assert "Version 1 is the challenger no more" in retinue(project, "models", "challenge", "--none")
+    with pytest.raises(ModelError, match="No version is the challenger"):
+        retinue(project, "models", "challenge", "--none")
+    ledger = retinue(project, "models", "ledger")
+    assert "version 1 is the challenger (by " in ledger
+    assert "version 1 is the challenger no more (by " in ledger
+    assert f"✓ {before + 2} entries; the chain of digests is unbroken." in ledger
+
+
+@pytest.mark.parametrize(
+    ("serve", "said"),
+    [
+        ("canary_share = 0.1", "answers 10% of the customers by it"),
+        ("shadow = true", "compares it with the one that serves"),
+    ],
+)
+def test_it_is_told_what_a_challenger_is_for(project: Project, serve: str, said: str) -> None:
+    with (project.root / "retinue.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[serve]\n{serve}\n")
+    assert said in retinue(project, "models", "challenge", "1")
 
 
 def test_a_ledger_that_was_changed_gives_status_one(project: Project) -> None:
@@ -246,7 +292,9 @@ def test_a_score_that_does_not_come_out_again_gives_status_one(project: Project)
     kept = keep_snapshot(project, "claimed", frame, scores)
     promote_version(project, "1", Signature("li@office", TUESDAY + timedelta(days=1)))
     at = TUESDAY + timedelta(days=1)
-    record_scoring(project, champion_churn(project), Versions("1"), "claimed", utc(2025, 11, 5), at, scores, kept)
+    record_scoring(
+        project, champion_churn(project), Versions("1"), "claimed", utc(2025, 11, 5), at, len(scores), DIGEST, kept
+    )
     customer = next(row["customer_id"] for row in scores.to_pylist() if row["churn_probability"] is not None)
     told = retinue(project, "explain", customer, "--at", "2025-11-05T12:00")
     assert "✗ Computed again from the kept features and version it is different: served 0." in told

@@ -18,6 +18,7 @@ from tests.training.companies import utc
 from training.ledger import (
     FIRST_DIGEST,
     GUARDS,
+    Challenge,
     Promotion,
     Scoring,
     Service,
@@ -81,19 +82,20 @@ def test_what_was_written_is_read_again_in_its_order(filled: Path) -> None:
 
 def test_a_ledger_of_an_earlier_release_takes_what_servers_say_and_keeps_its_digests(filled: Path) -> None:
     before = read_ledger(filled)
-    old = "UPDATE sqlite_master SET sql = replace(sql, ', ''service'', ''shadow''', '') WHERE name = 'entries'"
+    old = "UPDATE sqlite_master SET sql = replace(sql, ', ''service'', ''shadow'', ''challenge''', '') WHERE name = 'entries'"
     run_sql(filled, "PRAGMA writable_schema = ON", old)
     further = "INSERT INTO entries SELECT 4, at, 'service', body, digest, 'x' FROM entries WHERE number = 3"
     with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
         run_sql(filled, further)
     refused = Service(utc(2026, 1, 8), "acme-churn", "2", "champion", "host 1 2.0", refused=Text("No.", "不。"))
     shadow = Shadow(utc(2026, 1, 9), utc(2026, 1, 8), "acme-churn", "2", "1", "host 1 2.0", 10, 0.1, 0.2, 0.3)
-    for record in (refused, shadow):
+    challenge = Challenge(utc(2026, 1, 10), "acme-churn", None, "2", "li@office")
+    for record in (refused, shadow, challenge):
         with writing(filled) as book:
             append(book, record)
     entries = read_ledger(filled)
     assert entries[:3] == before
-    assert [entry.record for entry in entries[3:]] == [refused, shadow]
+    assert [entry.record for entry in entries[3:]] == [refused, shadow, challenge]
     assert verify(filled) is None
 
 

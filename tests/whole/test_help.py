@@ -34,7 +34,7 @@ COMMANDS = (
 )
 GROUPS = {
     "alerts": ("raise", "list", "show", "act"),
-    "models": ("list", "show", "compare", "promote", "rollback", "ledger"),
+    "models": ("list", "show", "compare", "promote", "challenge", "rollback", "ledger"),
     "experiment": ("assign", "report", "export", "learn"),
     "keys": ("create", "list", "rotate", "revoke"),
 }

@@ -1,5 +1,6 @@
 """From files to answers, through the command line and the HTTP port, as a user goes."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for arguments in (("train",), ("score", "--out", folder / "scores")):
         ended = retinue(*arguments, "--project", folder, "--as-of", AS_OF)
         assert ended.returncode == 0, ended.stderr
+    (folder / "told.txt").write_text(ended.stdout)
     return folder
 
 
@@ -88,6 +90,18 @@ def test_the_api_answers_every_customer_exactly_as_the_file_has_it(company: Path
             assert list(answer.json()) == SCORES_SCHEMA.names
 
 
+def test_scores_raise_warnings_that_are_served(company: Path, server: str) -> None:
+    told = " ".join((company / "told.txt").read_text().split())
+    counts = {
+        colour: int(n) for n, colour in re.findall(r"(\d+) (red|orange|yellow)\b", told.split("Warnings that stand")[1])
+    }
+    assert set(counts) == {"red", "orange", "yellow"}
+    assert sum(counts.values()) > 0
+    for colour, expected in counts.items():
+        answer = httpx.get(f"{server}/v1/alerts", params={"colour": colour, "limit": 200}).json()
+        assert len(answer["alerts"]) == min(expected, 200)
+
+
 def test_a_plan_is_made_of_the_scores_served_and_the_same_when_it_is_made_again(
     company: Path, server: str, tmp_path: Path
 ) -> None:
@@ -131,9 +145,13 @@ def test_a_plan_is_made_of_the_scores_served_and_the_same_when_it_is_made_again(
     again = httpx.get(f"{server}/v1/plan", params={"limit": 200}).json()
     assert (again["plan"]["plan_id"], again["contacts"]) == (first["plan"]["plan_id"], items[:200])
 
-    tight = retinue(*asked, "--budget", "100")
+    tight = retinue(*asked, "--budget", "100", "--campaign", "july-2026")
     assert tight.returncode == 0, tight.stderr
+    assert "would have been in the plan" in " ".join(tight.stdout.split())
     assert sum(row["action_cost"] for row in pq.read_table(tmp_path / "plan" / "plan.parquet").to_pylist()) <= 100.0001
+    undone = retinue("plan", "--undo", "--project", company)
+    assert undone.returncode == 0, undone.stderr
+    assert httpx.get(f"{server}/v1/plan").json()["plan"]["plan_id"] == first["plan"]["plan_id"]
 
     missing = retinue("plan", "--project", company, "--scores", tmp_path / "nothing.parquet")
     assert missing.returncode == 2

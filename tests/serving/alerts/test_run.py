@@ -32,6 +32,8 @@ columns = { customer_id = "c", ordered_at = "t", amount = "a" }
 [tables.interactions]
 path = "contacts.csv"
 columns = { customer_id = "c", at = "t", kind = "k", closed_at = "z" }
+[playbook]
+built_in = "trade"
 """
 
 

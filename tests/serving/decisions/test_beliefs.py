@@ -21,7 +21,7 @@ def on_file(store: Store) -> list[Measured]:
 
 
 def test_without_evidence_every_belief_is_the_playbooks_own() -> None:
-    playbook = read_playbook(BUILT_IN)
+    playbook = read_playbook(BUILT_IN["trade"])
     beliefs = current_beliefs(playbook, [])
     assert list(beliefs) == [action.id for action in playbook.actions]
     for action in playbook.actions:
@@ -30,7 +30,7 @@ def test_without_evidence_every_belief_is_the_playbooks_own() -> None:
 
 
 def test_evidence_moves_the_belief_about_its_action_and_kind_alone() -> None:
-    playbook = read_playbook(BUILT_IN)
+    playbook = read_playbook(BUILT_IN["trade"])
     before = current_beliefs(playbook, [])
     after = current_beliefs(
         playbook, [SPRING, SPRING._replace(action="nothing_known"), SPRING._replace(kind="overdue")]

@@ -17,7 +17,7 @@ from serving.decisions.credit_response import RESPONSES, annual_cost, credit_res
 from serving.decisions.payers import PAYERS, SIGNS, payers
 from serving.decisions.playbook import read_playbook
 
-BUILT_IN = files("serving.decisions") / "default_playbook.toml"
+BUILT_IN = files("serving.decisions") / "playbooks" / "trade.toml"
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_nobody_without_overdue_money_is_dunned_and_nobody_gets_a_letter_and_ins
         ),
         ("D = 0.3, E = 0.5", "D = 0.6, E = 0.5", "credit: deposit_share must rise from A to E, up to 1"),
         ("from_days_overdue = 15", "from_days_overdue = 3", "credit: dunning needs at least one step, each later"),
-        ("tier IN ('strategic', 'key')", "tier IN ('gold')", "credit.is_worth_holding"),
+        ("tier IN ('strategic', 'key') OR", "tier IN ('gold') OR", "credit.is_worth_holding"),
         ("instalments = 3", "instalment = 3", "credit.instalment: unknown key."),
     ],
 )

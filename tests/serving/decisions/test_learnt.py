@@ -34,19 +34,20 @@ from serving.scoring.customers import customer_answer
 from serving.scoring.ready import make_ready
 from serving.scoring.schemas import CustomerAsked
 from serving.store import open_project_store
+from tests.serving.kept_snapshots import keep_snapshot
 from tests.training import registered
 from training.beside import Beside, log_beside, serving_effects
 from training.ledger import Scoring as OnLedger
 from training.ledger import ledger_file, read_ledger
 from training.registry import Signature, settle
-from training.replay import keep_snapshot, kept_features
+from training.replay import kept_features
 from training.tracking import champion_churn
 from training.treatment_effects.learn import learn_effects, with_attributes
 
 # pyarrow reads a frame's times with time zone in a way that pandas is about to change.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone")
 
-PLAYBOOK = read_playbook(BUILT_IN)
+PLAYBOOK = read_playbook(BUILT_IN["trade"])
 BASIS = Text("learnt from 12 contacts", "根据 12 次联系学习")
 LEARNT = LearntBeliefs(
     np.array([1.0, 0.5]),
@@ -143,8 +144,8 @@ class Scored:
     """After the table of treatments was taken out of the project."""
 
 
-def scored(project: Project) -> Scoring:
-    return score(project, AS_OF, project.root / "scores", lambda: datetime(2026, 1, 1, 6, tzinfo=UTC))
+def scored(project: Project, out: str) -> Scoring:
+    return score(project, AS_OF, project.root / out, lambda: datetime(2026, 1, 1, 6, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
@@ -161,15 +162,15 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scored]:
         version = registered.register(project, datetime(2025, 12, 31, tzinfo=UTC), keep=False)
         settle(project, version, registered.PASSED, Signature("li@office", AS_OF))
         registered.register_segments(project, AS_OF)
-        before = scored(project)
+        before = scored(project, "before")
         with open_facts(project) as facts:
             effects = learn_effects(facts, AS_OF, churn_beliefs(load_playbook(project)), 1)
         log_beside(project, Beside(None, None, None, effects=effects))
-        after = scored(project)
+        after = scored(project, "after")
         without = project.model_copy(
             update={"tables": {name: table for name, table in project.tables.items() if name != "treatments"}}
         )
-        yield Scored(project, before, after, scored(without))
+        yield Scored(project, before, after, scored(without, "again"))
 
 
 @pytest.mark.slow
@@ -210,7 +211,7 @@ def test_the_effect_is_that_of_the_log_on_those_who_are_still_here(company: Scor
 
 @pytest.mark.slow
 def test_a_plan_reckons_as_the_scores_do(company: Scored, tmp_path: Path) -> None:
-    scored(company.project)
+    scored(company.project, "later")
     made = plan(company.project, company.after.file, tmp_path, lambda: datetime(2026, 1, 1, 7, tzinfo=UTC))
     assert "contacts on record" in made.beliefs["personal_call"].source.en
     scores = company.after.scores.to_pandas().set_index("customer_id")
@@ -222,7 +223,7 @@ def test_a_plan_reckons_as_the_scores_do(company: Scored, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_customer_who_is_scored_on_request_comes_out_as_in_the_batch(company: Scored) -> None:
-    batch = scored(company.project)
+    batch = scored(company.project, "later")
     of_batch = batch.scores.to_pandas().query("recommended_action == 'personal_call'").iloc[0]
     asked = CustomerAsked(customer_id=of_batch["customer_id"], change={"days_since_last_purchase": 10.0})
     with closing(open_project_store(company.project)) as store:

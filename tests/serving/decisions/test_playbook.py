@@ -55,30 +55,6 @@ def test_an_action_is_read_with_every_field(tmp_path: Path) -> None:
     assert action.effect.source == Text("assumption", "假设")
 
 
-def test_a_project_without_playbook_uses_the_built_in_one(tmp_path: Path) -> None:
-    (tmp_path / "retinue.toml").write_text(PROJECT, encoding="utf-8")
-    actions = load_playbook(load_project(tmp_path)).actions
-    assert [a.id for a in actions] == [
-        "personal_call",
-        "visit",
-        "win_back_email",
-        "win_back_call",
-        "thank_you",
-        "small_voucher",
-        "complaint_recovery",
-        "cross_sell_offer",
-        "payment_reminder",
-        "flexible_terms",
-        "collection_call",
-    ]
-
-
-def test_every_built_in_effect_says_that_it_is_an_assumption(tmp_path: Path) -> None:
-    (tmp_path / "retinue.toml").write_text(PROJECT, encoding="utf-8")
-    sources = {a.effect.source for a in load_playbook(load_project(tmp_path)).actions}
-    assert sources == {Text("assumption, not measured here", "假设，未在此实测")}
-
-
 def test_a_projects_own_playbook_lies_relative_to_the_project_file(tmp_path: Path) -> None:
     (tmp_path / "retinue.toml").write_text(PROJECT + '[playbook]\npath = "ours/playbook.toml"\n', encoding="utf-8")
     (tmp_path / "ours").mkdir()
@@ -204,9 +180,11 @@ def test_a_column_that_only_some_projects_have_is_no_fault(tmp_path: Path) -> No
 
 
 def test_control_shares_have_defaults_and_must_leave_somebody_to_treat(tmp_path: Path) -> None:
-    policy = read_playbook(BUILT_IN).experiments
+    policy = read_playbook(BUILT_IN["trade"]).experiments
     assert (policy.permanent_control_share, policy.campaign_control_share, policy.looks) == (0.05, 0.2, 8)
     file = tmp_path / "playbook.toml"
-    file.write_text(BUILT_IN.read_text("utf-8").replace("campaign_control_share = 0.2", "campaign_control_share = 1.0"))
+    file.write_text(
+        BUILT_IN["trade"].read_text("utf-8").replace("campaign_control_share = 0.2", "campaign_control_share = 1.0")
+    )
     with pytest.raises(ProjectError, match=r"experiments.campaign_control_share: it must be below 1"):
         read_playbook(file)

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from features.event_log import EVENTS_FILE, open_log
 from features.sources import open_facts
+from serving.client import Retinue
+from serving.client import retinue as client
+from tests.serving.client.flaky import between
 from tests.serving.conftest import serving, write_project
 from tests.serving.realtime.company import write_company
 
@@ -187,3 +190,26 @@ def test_later_trainings_and_runs_have_the_events_as_facts(tmp_path: Path) -> No
         ("2025-10-01 22:30:00", "2025-10-02", "2025-10-02 00:00:00", "2025-10-02", "None"),
     ]
     assert names == [("Firm C001",)]
+
+
+def test_the_client_sends_any_number_in_parts_and_again_where_it_is_turned_away(
+    api: httpx.Client, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MOST_LINES", 4)
+    before = len(logged(company))
+    events = [event(f"client-{n}", ordered_at=datetime(2025, 9, 30, 8, n, tzinfo=UTC)) for n in range(10)]
+    events[6] = event("client-6", amount="much")
+    events[9] = event("client-0", amount=1.0)
+    with between(str(api.base_url)) as someone, Retinue(someone.url, timeout_seconds=30) as retinue:
+        someone.next_answers[:] = [(503, {"Retry-After": "0"}, b""), "lose"]
+        told = retinue.send_events(iter(events))
+        assert (told["accepted"], told["duplicate"], told["rejected"]) == (8, 0, 2)
+        assert [(one["line"], one["event_id"], one["problem"]) for one in told["rejections"]] == [
+            (7, "client-6", "invalid"),
+            (10, "client-0", "conflict"),
+        ]
+        assert len(someone.seen) == 5
+        assert told["sequence"] == len(logged(company)) == before + 8
+        again = retinue.send_events(iter(events))
+        assert (again["accepted"], again["duplicate"], again["rejected"]) == (0, 8, 2)
+        assert retinue.events_status()["sequence"] == before + 8

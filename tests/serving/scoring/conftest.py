@@ -12,17 +12,18 @@ import pytest
 
 from features.project import Project, load_project
 from features.text import Text
-from serving.batch import run_id_of, score_frame
+from serving.batch import score_frame
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.playbook import load_playbook
 from serving.store import STORE_FILE, Run, open_store, publish
+from tests.serving.kept_snapshots import keep_snapshot, written
 from tests.training.companies import FEATURES, shop, utc
 from tests.training.registered import PASSED, certificate, fitted, present, register, register_segments
 from training.dataset import LABEL
 from training.models.calibration import Calibrator
 from training.models.churn import XGBoostChurn
 from training.registry import Signature, settle
-from training.replay import Versions, keep_snapshot, record_scoring
+from training.replay import Versions, record_scoring
 from training.tracking import champion_churn, log_churn_model, serving_segments
 
 AS_OF = utc(2025, 11, 3)
@@ -48,12 +49,15 @@ def publish_scores(project: Project) -> pa.Table:
     frame = present(project, AS_OF)
     named = frame.assign(name="Shop & Co", account_manager=None)
     scores = score_frame(named, project, champion, segments.model, playbook, beliefs_of(project, playbook))
-    run = Run(run_id_of(scores), AS_OF, PUBLISHED_AT, champion.version, {}, Text("no purchase", "没有购买"))
+    run_id, digest = written(scores, project.workspace / "scores.parquet")
+    run = Run(run_id, AS_OF, PUBLISHED_AT, champion.version, {}, Text("no purchase", "没有购买"))
     kept = keep_snapshot(project, run.run_id, frame, scores)
     store = open_store(project.workspace / STORE_FILE)
     publish(store, run, scores)
     store.close()
-    record_scoring(project, champion, Versions(segments.version), run.run_id, AS_OF, PUBLISHED_AT, scores, kept)
+    record_scoring(
+        project, champion, Versions(segments.version), run.run_id, AS_OF, PUBLISHED_AT, len(scores), digest, kept
+    )
     return scores
 
 

@@ -16,6 +16,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from features.project import Project
+from serving.client import Retinue, RetinueProblem
 from tests.serving.conftest import serving
 from tests.serving.scoring.conftest import AS_OF, rows_of
 from tests.training.companies import FEATURES
@@ -162,6 +163,57 @@ def test_what_if_shows_the_customer_before_and_after(api: httpx.Client, three: P
     assert cheaper["scores"][0]["value_at_stake"] < cheaper["before"]["value_at_stake"]
     # the shop has no invoices: that it would pay later changes nothing that is known of it
     assert ask(api, customer_id=customer, what_if={"pays_in_days": 60})["changed"] == {}
+
+
+def test_what_if_by_action_tells_the_actions_effect_beside_the_customer_as_it_is(api: httpx.Client) -> None:
+    customers = api.get("/v1/customers?limit=50").json()["customers"]
+    known = next(one for one in customers if one["churn_probability"] is not None)
+    answer = ask(api, customer_id=known["customer_id"], what_if={"action": "personal_call"})
+    p, effect = known["churn_probability"], answer["action_effect"]
+    assert answer["before"] == answer["scores"][0]
+    assert answer["before"]["churn_probability"] == p
+    assert answer["changed"] == {}
+    assert (effect["action"], effect["action_name"]["zh"]) == ("personal_call", "客户经理致电")
+    assert (effect["share"], effect["share_low"], effect["share_high"]) == (0.08, 0.02, 0.16)
+    ends = [effect[f"churn_probability{end}"] for end in ("", "_low", "_high")]
+    assert ends == pytest.approx([p * 0.92, p * 0.84, p * 0.98])
+    assert effect["source"] == {"en": "assumption, not measured here", "zh": "假设，未在此实测"}
+    assert "not what the model says" in answer["caution"]["en"]
+
+    unknown = next(one for one in customers if one["churn_probability"] is None)
+    effect = ask(api, customer_id=unknown["customer_id"], what_if={"action": "visit"})["action_effect"]
+    assert (effect["share"], effect["churn_probability"]) == (0.15, None)
+
+
+def test_an_action_that_is_not_there_not_alone_or_not_about_leaving_is_refused(api: httpx.Client) -> None:
+    def said(**asked: Any) -> str:
+        return refused(api, {"customer_id": "C001", **asked})["body.what_if.action"]
+
+    assert "no action 'personal_cal'. Did you mean 'personal_call'?" in said(what_if={"action": "personal_cal"})
+    assert "Ask for an action alone" in said(what_if={"action": "visit", "buys_today": 5})
+    assert "Ask for an action alone" in said(what_if={"action": "visit"}, change={"spend_365d": 5})
+    assert "It must be text" in said(what_if={"action": 5})
+    assert "kind 'overdue'" in said(what_if={"action": "payment_reminder"})
+    many = {f"question_{n}": n for n in range(21)}
+    assert refused(api, {"customer_id": "C001", "what_if": many}) == {"body.what_if": "It must hold at most 20 items."}
+
+
+def test_the_client_asks_for_rows_facts_and_what_would_be(api: httpx.Client, three: Project) -> None:
+    rows = (rows_of(three, 100) * 10)[:1000]
+    with Retinue(str(api.base_url)) as retinue:
+        assert retinue.score(features=rows)["scores"] == ask(api, features=rows)["scores"]
+        assert retinue.score(features=ACTIVE, reasons=True)["scores"][0]["reasons"]
+        bought = retinue.score(customer_id="C001", what_if={"buys_today": 100})
+        assert bought == ask(api, customer_id="C001", what_if={"buys_today": 100})
+        assert bought["before"] is not None
+        assert bought["changed"]["days_since_last_purchase"] == 0
+        facts = {"orders": orders_of(three, "C001")}
+        assert (
+            retinue.score(facts=facts, as_of=AS_OF)["scores"]
+            == ask(api, facts=facts, as_of=AS_OF.isoformat())["scores"]
+        )
+        with pytest.raises(RetinueProblem, match="Did you mean 'spend_365d'"):
+            retinue.score(features={"spend_366d": 1})
 
 
 def test_questions_about_customers_that_make_no_sense_are_refused(api: httpx.Client) -> None:

@@ -1,19 +1,27 @@
 """Which version answers: the champion by its alias, changed in one step, refused when it does not hold."""
 
+import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from features.errors import StorageError
 from features.project import Project, ServeSection
+from serving.app import create_app
 from serving.scoring.ready import make_ready
-from serving.scoring.service import MOST_KEPT, Scoring
+from serving.scoring.service import MOST_KEPT, Refused, Scoring
+from serving.server import settings_of
 from tests.serving.scoring.conftest import AS_OF, BY
 from tests.training.companies import FEATURES
+from tests.training.payloads import in_its_place
 from tests.training.registered import REFUSED, present
 from training.ledger import Service, Shadow, ledger_file, read_ledger, verify
 from training.mlflow_store import CHAMPION, model_name, tracking
@@ -110,8 +118,8 @@ def test_a_version_whose_golden_rows_differ_is_refused_and_the_old_one_goes_on(p
     finally:
         file.write_text(kept)
     assert scoring.state.champion is before
-    [(version, why)] = scoring.state.refused
-    assert version == "2"
+    [(version, role, because, why)] = scoring.state.refused
+    assert (version, role, because) == ("2", "champion", "damaged")
     assert "no longer gives its own golden predictions" in why.en
     assert served(project)[-1] == ("2", "champion", why.en)
     scoring.look()  # it is told once
@@ -213,3 +221,87 @@ def test_a_level_that_the_batch_moved_is_moved_here_too(project: Project) -> Non
     assert shifted.risks(rows, AS_OF).probability[there] == pytest.approx(expected[there], abs=1e-6)
     assert (shifted.risks(rows, AS_OF).probability[there] > model.risks(rows, AS_OF).probability[there]).all()
     assert model.moved_by(None) is model
+
+
+# What is told of it
+
+
+class Asked:
+    """An application whose models are looked at by hand alone, without the thread that would look beside us."""
+
+    def __init__(self, project: Project) -> None:
+        self.app = create_app(settings_of(project))
+        self.scoring: Scoring = self.app.state.service.scoring
+
+    def get(self, path: str) -> httpx.Response:
+        async def asked() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                return await client.get(path)
+
+        return asyncio.run(asked())
+
+
+@contextmanager
+def watched(project: Project) -> Iterator[tuple[Scoring, Asked]]:
+    """The models in service of an application, and somebody who asks it."""
+    asked = Asked(project)
+    try:
+        yield asked.scoring, asked
+    finally:
+        asked.app.state.service.close()
+
+
+def samples(client: Asked) -> dict[tuple[str, ...], float]:
+    """What /metrics says of models: the metric's name and its labels' values, sorted by the labels' names."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+        if sample.name.startswith("retinue_model_") and sample.name != "retinue_model_quality"
+    }
+
+
+def test_readiness_and_metrics_tell_which_versions_serve_and_which_were_refused(project: Project) -> None:
+    with watched(project) as (scoring, client):
+        scoring.look()
+        assert client.get("/readyz").json()["models"] == {"champion": "1", "challenger": None, "refused": []}
+        assert samples(client) == {("retinue_model_in_service", "champion", "1"): 1}
+        with in_its_place(artifact(project, "2"), b"{}"):
+            promote_version(project, "2", BY)
+            scoring.look()
+        told = client.get("/readyz")
+        assert told.status_code == 200
+        [refused] = told.json()["models"]["refused"]
+        assert (refused["version"], refused["role"], refused["because"]) == ("2", "champion", "damaged")
+        assert refused["reason"]["en"].startswith("The files of version 2 cannot be read")
+        assert "版本 2 的文件无法读取" in refused["reason"]["zh"]
+        assert "/" not in told.text  # no place on the disk is told to whom no key was asked of
+        assert samples(client) == {
+            ("retinue_model_in_service", "champion", "1"): 1,
+            ("retinue_model_refused", "damaged", "champion", "2"): 1,
+        }
+        roll_back(project, BY)
+        scoring.look()
+        assert client.get("/readyz").json()["models"]["refused"] == []
+
+
+def test_a_version_that_does_not_fit_the_project_or_is_gone_is_told_as_that(project: Project) -> None:
+    settings = project.churn.model_copy(update={"kind": "decline"})
+    scoring = scoring_of(project.model_copy(update={"churn": settings}))
+    scoring.look()
+    assert [(one.version, one.because) for one in scoring.state.refused] == [("1", "unfit")]
+    refused: list[Refused] = []
+    assert scoring._take("99", "challenger", refused) is None
+    assert [(one.version, one.role, one.because) for one in refused] == [("99", "challenger", "missing")]
+
+
+def test_metrics_tell_how_far_the_level_has_drifted(project: Project) -> None:
+    with watched(project) as (scoring, client):
+        scoring.look()
+        assert scoring.state.champion is not None
+        shifted = scoring.state.champion.moved_by(LevelShift(0.25, 0.1, 80))
+        scoring.state = replace(scoring.state, champion=shifted)
+        told = samples(client)
+        assert told["retinue_model_level_shift_log_odds", "1"] == 0.25
+        assert told["retinue_model_level_shift_standard_error_log_odds", "1"] == 0.1

@@ -32,6 +32,7 @@ from serving.store import (
     serving_run,
     store_plan,
     store_rescored,
+    withdraw_plan,
 )
 from serving.store.copying import back_up, restore
 from serving.store.database import writing
@@ -39,6 +40,7 @@ from serving.store.migrating import held_revision, revisions
 from tests.serving.alerts.cases import POLICY, findings
 from tests.serving.conftest import COMPANY, DEBTORS, INVOICES, ODD_ID, debts, invoice, run, score, table, write_project
 from tests.serving.store.places import empty, opened, rows_of
+from tests.serving.store.plan_rows import chosen
 from training.registry import Signature
 
 NOW = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
@@ -57,7 +59,11 @@ def fill(store: Store) -> None:
     log_actions(store, entries, NOW)
     log_outcomes(store, entries[:1], NOW)
     add_evidence(store, [Measured("spring", "call", "churn", 0.1, 0.05, 40, 10)], NOW)
-    store_plan(store, "plan-1", "2026-04-01T00:00:00Z", b"{}", [ITEM | {"expected_profit": 1.5}])
+    made = b'{"made_at":"2026-04-01T00:00:00Z"}'
+    for plan_id in ("plan-1", "plan-2"):
+        items = [ITEM | {"expected_profit": 1.5}]
+        store_plan(store, plan_id, "2026-04-01T00:00:00Z", made, items, [chosen(plan_id, "C-1")])
+    withdraw_plan(store, NOW, "tester")
     raise_alerts(store, findings(0, {("C-1", "open_complaint"): 3}), POLICY)
     create_key(store, Signature("tester", NOW), "crm", ["read"], 30, None)  # written to the audit log as well
 
@@ -195,6 +201,9 @@ def test_what_is_no_whole_backup_is_refused_and_the_store_stays(
     assert rows_of(file_store) == before
 
 
+SINCE = ("actions", "outcomes", "api_keys", "audit", "rescored", "plan_chosen", "plan_withdrawals")
+
+
 def test_a_backup_of_an_earlier_revision_is_brought_up_to_date_in_a_copy(file_store: Store, file: Path) -> None:
     fill(file_store)
     before = rows_of(file_store)
@@ -203,13 +212,11 @@ def test_a_backup_of_an_earlier_revision_is_brought_up_to_date_in_a_copy(file_st
         connection.execute("DROP INDEX scores_by_account_manager")
         for name in ("account_manager", "rescored_as_of"):
             connection.execute(f"ALTER TABLE scores DROP COLUMN {name}")
-        for name in ("alembic_version", "actions", "outcomes", "api_keys", "audit", "rescored"):
+        for name in ("alembic_version", *SINCE):
             connection.execute(f"DROP TABLE {name}")
     kept = file.read_bytes()
     restore(file_store, file)
-    assert rows_of(file_store) == before | {
-        name: [] for name in ("actions", "outcomes", "api_keys", "audit", "rescored")
-    }
+    assert rows_of(file_store) == before | {name: [] for name in SINCE}
     assert file.read_bytes() == kept
     with reading(file_store) as connection_:
         assert held_revision(connection_) == revisions()[-1]

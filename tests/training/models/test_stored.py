@@ -8,6 +8,7 @@ import pytest
 
 from features.errors import ModelError
 from tests.training.companies import FEATURES, learnable
+from tests.training.payloads import in_its_place, payloads
 from training.models.calibration import Calibrator
 from training.models.churn import BlendChurn, ChurnModel, LogisticChurn, XGBoostChurn
 from training.models.stored import GOLDEN_ROWS, ModelFacts, StoredModel, load_model, save_model
@@ -123,3 +124,16 @@ def test_a_missing_or_broken_file_is_refused(kind: str, saved: Path) -> None:
     load_model(saved)
     (saved / "model.json").write_text("{")
     refusal(saved)
+
+
+@EVERY_KIND
+def test_code_in_the_place_of_a_file_is_refused_and_not_run(
+    kind: str, saved: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    marker = tmp_path_factory.mktemp("elsewhere") / "ran"
+    for file in sorted(saved.iterdir()):
+        for content in payloads(marker).values():
+            with in_its_place(file, content):
+                refusal(saved)
+            assert not marker.exists()
+    load_model(saved)

@@ -8,6 +8,7 @@ from scipy.special import gammaincc
 
 from features.errors import ModelError, NotEnoughDataError
 from tests.training.models.timing.customers import FEATURES, SHAPE, rhythmic, seen
+from tests.training.payloads import in_its_place, payloads
 from training.durations import Durations
 from training.models.timing.fit import Timing, agreeing_with_churn, choose, fit_timing, load_timing, save_timing
 from training.models.timing.hazards import KINDS, BlendHazard, BoostedHazard, HazardModel, LogisticHazard
@@ -187,6 +188,19 @@ def test_a_missing_or_broken_file_is_refused(kind: str, candidates: dict[str, Ti
             assert "无法读取" in refused.value.text.zh
             (tmp_path / name).write_bytes(content)
     load_timing(tmp_path)
+
+
+@EVERY_KIND
+def test_code_in_the_place_of_a_file_is_refused_and_not_run(
+    kind: str, candidates: dict[str, Timing], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    marker = tmp_path_factory.mktemp("elsewhere") / "ran"
+    save_timing(candidates[kind], ROWS, tmp_path)
+    for name in [*NATIVE_FILES[kind], "timing.json"]:
+        for content in payloads(marker).values():
+            with in_its_place(tmp_path / name, content), pytest.raises(ModelError, match="cannot be read"):
+                load_timing(tmp_path)
+            assert not marker.exists()
 
 
 def test_a_model_without_golden_rows_is_refused(candidates: dict[str, Timing], tmp_path: Path) -> None:
