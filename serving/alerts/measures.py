@@ -15,15 +15,15 @@ from training.rhythm_alarm.visits import visits_before
 CUSTOMER = "customer_id"
 RHYTHM = ("silent_days", "usual_gap_days", "rhythm_false_alarms", "alarm_since")
 LOST = "is_lost"
-DEBTS = (
-    "dunning_step_name",
-    "credit_response",
-    "credit_response_name",
-    "late_probability",
-    "open",
-    "overdue",
-    "evidence",
+OF_SCORES = ("churn_probability", "overdue_balance", "tier", "trajectory", "trajectory_probability", "late_probability")
+OF_DEBTS = ("late_probability", "open", "overdue")
+"""The fields of scores and of debtors that colours hang on."""
+TOLD_OF_SCORES = (
+    *("customer_name", "account_manager", "churn_horizon_days", "trajectory_since", "reasons"),
+    *("recommended_action", "recommended_action_name", "credit_response", "credit_response_name"),
 )
+TOLD_OF_DEBTS = ("credit_response", "credit_response_name", "dunning_step_name")
+"""The fields that are told of who has a colour."""
 
 
 def alert_features(facts: Facts, as_of: datetime) -> pd.DataFrame:
@@ -51,12 +51,12 @@ def alert_rhythms(facts: Facts, as_of: datetime) -> pd.DataFrame:
 def measures(scores: pd.DataFrame, features: pd.DataFrame, rhythm: pd.DataFrame, debtors: pd.DataFrame) -> pd.DataFrame:
     """All that rules grade and tell, by customer_id, of the customers of ``scores``.
 
-    ``scores`` has the columns of `Score`, ``debtors`` those of `CustomerReceivables`; each by customer_id. Added are
+    ``scores`` has the columns `OF_SCORES`, ``debtors`` those of `OF_DEBTS`; each by customer_id. Added are
     decline_probability (0 where the course is another one), overdue_days and complaint_waiting_days (0 where nothing is
     overdue, or open), and late_ahead_probability (0 where nothing is open, or something is overdue already).
     """
     frame = scores.copy(deep=False)
-    for other in (features, rhythm, debtors[[name for name in DEBTS if name in debtors]]):
+    for other in (features, rhythm, debtors):
         frame = frame.join(other[[name for name in other if name not in frame]])
     added = {
         "decline_probability": _decline(frame),
