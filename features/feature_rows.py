@@ -61,15 +61,11 @@ class FeatureRows:
         order = pc.sort_indices(unordered)
         self.customer_ids: pa.StringArray = unordered.take(order)
         self._places = order.to_numpy()
-        shape = (len(self.customer_ids), len(self.names))
-        self._values: Floats = (
-            np.memmap(self._file, np.float64, "r", shape=shape) if min(shape) else np.empty(shape)  # no map of nothing
-        )
 
     def block(self, start: int, stop: int) -> pd.DataFrame:
         """See `Rows.block`."""
         # a column's values lie together, as everything that looks at columns wants them
-        values = np.asfortranarray(self._values[self._places[start:stop]])
+        values = np.asfortranarray(self._rows(self._places[start:stop]))
         return self._frame(self.customer_ids[start:stop], values, self.names)
 
     def columns(self, wanted: Iterable[str]) -> pd.DataFrame:
@@ -80,13 +76,19 @@ class FeatureRows:
         values = np.empty((len(self.customer_ids), len(names)), order="F")
         for start in range(0, len(values), _GATHERED_ROWS):
             rows = self._places[start : start + _GATHERED_ROWS]
-            values[start : start + len(rows)] = self._values[rows][:, places]
+            values[start : start + len(rows)] = self._rows(rows)[:, places]
         return self._frame(self.customer_ids, values, names)
 
     def close(self) -> None:
         """See `Rows.close`."""
-        del self._values
         self._file.close()
+
+    def _rows(self, places: NDArray[np.uint64]) -> Floats:
+        """The rows at these places of the file, which is mapped into memory no longer than that takes."""
+        shape = (len(self.customer_ids), len(self.names))
+        if not min(shape):
+            return np.empty((0, len(self.names)))  # no map of nothing
+        return np.asarray(np.memmap(self._file, np.float64, "r", shape=shape)[places])
 
     def _frame(self, ids: pa.Array, values: Floats, names: Sequence[str]) -> pd.DataFrame:
         instants = pa.repeat(pa.scalar(self._as_of, pa.timestamp("us", "UTC")), len(ids)).to_pandas()

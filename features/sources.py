@@ -44,13 +44,15 @@ class Facts:
 
 
 @contextmanager
-def open_facts(project: Project) -> Iterator[Facts]:
-    """Read all tables of a project; what does not fit into memory goes to a temporary folder.
+def open_facts(project: Project, most_memory_megabytes: int | None = None) -> Iterator[Facts]:
+    """Read all tables of a project; what does not fit into memory, or into the most that it may take, goes to a temporary folder.
 
     Raises FactsError: a source is missing, unreadable, or holds no usable rows; ProjectError: a mapping that cannot be.
     """
     with tempfile.TemporaryDirectory(prefix="retinue-") as folder, duckdb.connect() as connection:
         connection.execute(f"SET temp_directory = {literal(folder)}")
+        if most_memory_megabytes is not None:
+            connection.execute(f"SET memory_limit = '{most_memory_megabytes}MB'")
         connection.execute("SET enable_progress_bar = false")  # the command line has a bar of its own
         connection.execute("CREATE SCHEMA source")
         readings = {}

@@ -69,6 +69,8 @@ NO_SEGMENTS = "–"
 """On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
 PUBLISHED_ROWS = 10_000
+MOST_MEMORY_MEGABYTES = 2_000
+"""For the database that reads the facts; what needs more goes to disk, which costs little."""
 
 NO_PURCHASE = Text(
     "No purchase on file before {as_of}, so there is no rhythm to judge by.",
@@ -164,7 +166,7 @@ def score(
     progress(Text("loading the champion", "加载模型"), 0.0)
     playbook, models = load_playbook(project), _serving_models(project)
     progress(Text("reading the facts", "读取数据"), 0.1)
-    with open_facts(project) as facts:
+    with open_facts(project, MOST_MEMORY_MEGABYTES) as facts:
         progress(Text("computing features", "计算特征"), 0.15)
         stored = models.champion.stored
         model_features(stored, facts)  # refuses a model that these facts do not fit
