@@ -69,7 +69,7 @@ NO_SEGMENTS = "–"
 """On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
 PUBLISHED_ROWS = 10_000
-MOST_MEMORY_MEGABYTES = 2_000
+MOST_MEMORY_MEGABYTES = 1_500
 """For the database that reads the facts; what needs more goes to disk, which costs little."""
 
 NO_PURCHASE = Text(
@@ -294,6 +294,7 @@ def score_frame(
         model.facts.horizon_days,
         project.value.margin_share,
         beliefs,
+        frame["as_of"].iloc[0].astimezone(project.timezone) if len(frame) else None,
     )
     currency = project.project.currency
     scored = scored.assign(**_times(frame, active, probability, model))

@@ -1,6 +1,7 @@
 """The sentence that says on which assumption a recommendation rests, filled in for all customers in one query."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import duckdb
@@ -52,9 +53,11 @@ DRIVES_AWAY = Text(
 TOGETHER = Text("{first} Together with it: {second}", "{first}同时：{second}")
 
 NOTHING_MORE = Text(
-    "By the playbook's rule for customers to let go, nothing more is spent here; look again in {days} days.",
-    "按行动手册中“不再投入”的规则，对该客户不再投入；{days} 天后再评估。",
+    "By the playbook's rule for customers to let go, nothing more is spent here; {currency} {amount} margin at stake over"
+    " {value_days} days. Look again in {days} days{on}.",
+    "按行动手册中“不再投入”的规则，对该客户不再投入；{value_days} 天内面临风险的毛利为 {currency} {amount}。{days} 天后{on}再评估。",
 )
+REVIEW_ON = Text(", on {day}", "（{day}）")
 
 NOTHING_PAYS = Text(
     "At the playbook's assumptions, no action that fits this customer is expected to earn more than it costs.",
@@ -71,7 +74,7 @@ _WITH_DISCOUNT = Text(
 _SENTENCES = """
     WITH amounts AS (
         SELECT row, chosen, percent(probability) AS probability, money(cost) AS cost,
-            money(stake) AS stake, money(overdue) AS overdue, money(lost) AS lost,
+            if(isnan(stake), '–', money(stake)) AS stake, money(overdue) AS overdue, money(lost) AS lost,
             share(effect) AS effect, share(effect_low) AS effect_low, share(effect_high) AS effect_high
         FROM given
     ),
@@ -96,14 +99,15 @@ def assumption_sentences(
     currency: str,
     value_horizon_days: int,
     churn_horizon_days: int,
+    as_of: datetime | None = None,
 ) -> list[dict[str, str] | None]:
     """For each customer {en, zh}: the assumption behind the expected profit, with the customer's own amounts.
 
     Parameters: ``chosen`` is the place of the recommended action in the playbook, `DO_NOTHING`, `LET_GO`, or anything lower
     for customers of whom nothing is said (None); ``amounts`` has one array for each of probability, stake, overdue, lost, cost,
-    effect, effect_low, effect_high.
+    effect, effect_low, effect_high. ``as_of``: from when the days count after which somebody who is let go is looked at again.
     """
-    templates = _templates(playbook, beliefs, currency, value_horizon_days, churn_horizon_days)
+    templates = _templates(playbook, beliefs, currency, value_horizon_days, churn_horizon_days, as_of)
     given = pa.table({"row": np.arange(len(chosen)), "chosen": chosen, **amounts})
     if len(chosen) <= FEW_ROWS:
         made = _prepared(given.schema, templates.schema).ask(given=given, templates=templates)
@@ -129,11 +133,12 @@ def _prepared(given: pa.Schema, templates: pa.Schema) -> Prepared:
     return Prepared(_SENTENCES, {"given": given, "templates": templates}, _MACROS)
 
 
-def _templates(playbook: Playbook, beliefs: Beliefs, currency: str, value_days: int, churn_days: int) -> pa.Table:
+def _templates(
+    playbook: Playbook, beliefs: Beliefs, currency: str, value_days: int, churn_days: int, as_of: datetime | None
+) -> pa.Table:
     """One row per action: its sentence with everything filled in but the customer's own amounts, {0} to {6}."""
     texts = [_template(action, beliefs[action.id], currency, value_days, churn_days) for action in playbook.actions]
-    review_days = playbook.let_go.review_after_days if playbook.let_go else 0
-    texts = [NOTHING_MORE.format(days=review_days), NOTHING_PAYS, *texts]
+    texts = [_nothing_more(playbook, currency, value_days, as_of), NOTHING_PAYS, *texts]
     return pa.table(
         {
             "chosen": [LET_GO, DO_NOTHING, *range(len(playbook.actions))],
@@ -143,6 +148,13 @@ def _templates(playbook: Playbook, beliefs: Beliefs, currency: str, value_days: 
             "kind": ["", "", *(a.effect.kind for a in playbook.actions)],
         }
     )
+
+
+def _nothing_more(playbook: Playbook, currency: str, value_days: int, as_of: datetime | None) -> Text:
+    days = playbook.let_go.review_after_days if playbook.let_go else 0
+    day = as_of + timedelta(days=days) if as_of else None
+    on = REVIEW_ON.format(day=f"{day:%Y-%m-%d}") if day else Text("", "")
+    return NOTHING_MORE.format(currency=currency, amount="{1}", value_days=value_days, days=days, on=on)
 
 
 _ASSUMES = {"churn": ASSUMES_CHURN, "overdue": ASSUMES_OVERDUE, "spend": ASSUMES_SPEND, "win_back": ASSUMES_WIN_BACK}

@@ -5,6 +5,7 @@ How profit is reckoned is told in `expected_profit`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,13 @@ def recommend(
     churn_horizon_days: int,
     margin_share: float,
     beliefs: Beliefs | None = None,
+    as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """The action to take for each customer and what it is expected to earn, in the order (and index) of ``scores``.
 
     Parameters: ``scores`` has one row per customer with any of churn_probability(_low/_high), value_at_stake,
     overdue_balance, lost_value and the columns that eligibility asks for; ``margin_share`` is in (0, 1]; ``beliefs`` are what actions are
-    held to do by now, None: as the playbook has it.
+    held to do by now, None: as the playbook has it; ``as_of`` is on the company's calendar.
 
     Columns: recommended_action (playbook id, "no_action" when nothing pays, "let_go" where nothing more is to be spent,
     None when nothing can be said), recommended_action_name {en, zh}, accompanying_action(_name) where two together earn more
@@ -107,7 +109,7 @@ def recommend(
     for place in (first, second):
         own = dict(zip(("effect", "effect_low", "effect_high"), _effects(held, playbook, place), strict=True))
         own["cost"] = _at(alone_costs, place)
-        sentences.append(assumption_sentences(place, {**amounts, **own}, playbook, held, *days))
+        sentences.append(assumption_sentences(place, {**amounts, **own}, playbook, held, *days, as_of))
         if place is first:
             numbers |= {f"assumed_{name}": own[name] for name in own if name != "cost"}
     return _answer(

@@ -45,6 +45,16 @@ _PATIENCE_SECONDS = 120
 
 def company(folder: Path, customers: int) -> Project:
     """A company whose records end today, with a model learnt on a small one; scored, and taking events."""
+    project, as_of = trained(folder, customers)
+    with (project.root / "retinue.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[events]\nin_files = false\n")
+    project = load_project(project.root)
+    score(project, as_of, project.root / "scores", lambda: datetime.now(UTC))
+    return project
+
+
+def trained(folder: Path, customers: int) -> tuple[Project, datetime]:
+    """A company whose records end today, with a model learnt on a small one; and the instant of its end."""
     today = datetime.now(UTC).astimezone(ZoneInfo("Europe/Berlin")).date()
     start = date(today.year - MONTHS // 12, today.month, 1)
     small = folder / "small"
@@ -56,11 +66,7 @@ def company(folder: Path, customers: int) -> Project:
         write_project(folder / "large", planned(2, customers, start, today, Company(), ()))
         shutil.rmtree(small / "facts")
         shutil.move(large / "facts", small / "facts")
-    with (small / "retinue.toml").open("a", encoding="utf-8") as file:
-        file.write("\n[events]\nin_files = false\n")
-    project = load_project(small)
-    score(project, as_of, project.root / "scores", lambda: datetime.now(UTC))
-    return project
+    return load_project(small), as_of
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from math import isnan, nan
 from typing import Any
 
@@ -299,8 +300,14 @@ def test_who_is_let_go_gets_nothing_and_is_told_when_to_be_looked_at_again() -> 
     assert advice["recommended_action"].tolist() == ["let_go", "call"]
     assert advice["recommended_action_name"][0] == {"en": "Let go", "zh": "不再投入"}
     assert advice["expected_profit"].tolist() == [0.0, pytest.approx(75)]
-    assert "look again in 120 days" in advice["assumption"][0]["en"]
+    assert advice["assumption"][0]["en"].endswith("EUR 0 margin at stake over 365 days. Look again in 120 days.")
     assert advice["alternatives"].tolist()[0] == []
+    one = pd.DataFrame({"churn_probability": [0.9], "value_at_stake": [0.5]})
+    dated = recommend(one, rule, "EUR", 365, 90, 0.25, as_of=datetime(2026, 3, 31, tzinfo=UTC))
+    assert dated["assumption"][0]["en"].endswith(
+        "EUR 0.50 margin at stake over 365 days. Look again in 120 days, on 2026-07-29."
+    )
+    assert dated["assumption"][0]["zh"].endswith("120 天后（2026-07-29）再评估。")
 
 
 def test_the_excluded_are_never_chosen_and_whom_that_cannot_be_told_of_may_be() -> None:
