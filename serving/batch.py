@@ -213,6 +213,7 @@ def score(
             invoices = invoice_table(found, project, models.late.version if models.late else None)
             pq.write_table(invoices, files.enter_context(atomic_file(invoices_file)))
             debts = Debts(debtors.batches(), invoices.to_batches())
+        del everybody, names, stands, found  # a gigabyte for a million customers, which the store can use better
         run = _run(run_id, as_of, clock(), models.champion, project)
         kept = snapshot.keep(project, run_id)
         if index is not None:
