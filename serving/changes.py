@@ -1,5 +1,6 @@
 """Who moved since the run before, and why: two files of scores beside each other."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from serving.score_schema import SCORES_SCHEMA
 from serving.scores_file import run_id_of
 
 CHANGES_FILE = "changes.parquet"
+
+MOST_MEMORY_MEGABYTES = 1_000
 
 MOVES: dict[str, Text] = {
     "higher": Text("to a higher risk", "风险升高"),
@@ -112,7 +115,9 @@ def changes_since(before: Path, after: Path, to: Path) -> Changes | None:
         for language in ("en", "zh")
     }
     query = _CHANGES.format(bands="['low', 'medium', 'high']", pairs=pairs, columns=columns, file=_quoted(to), **gone)
-    with duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="retinue-") as folder, duckdb.connect() as connection:
+        connection.execute(f"SET temp_directory = '{_quoted(Path(folder))}'")
+        connection.execute(f"SET memory_limit = '{MOST_MEMORY_MEGABYTES}MB'")
         connection.execute(query, {"before": str(before), "after": str(after)})
         counted = connection.execute("SELECT move, count(*) FROM read_parquet($1) GROUP BY move", [str(to)]).fetchall()
         old, new = (_first(connection, file) for file in (before, after))

@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,7 +36,7 @@ class ScoresFile:
     def finish(self) -> tuple[str, str]:
         """End the file; the run's id, and the SHA-256 of the scores in hex."""
         digest = self._sink.hash.hexdigest()
-        run_id = f"{self._as_of:%Y%m%dT%H%M}-{digest[:12]}"
+        run_id = f"{self._as_of.astimezone(UTC):%Y%m%dT%H%M}-{digest[:12]}"
         self._writer.add_key_value_metadata({RUN_ID: run_id})
         self.close()
         return run_id, digest

@@ -191,4 +191,5 @@ def test_a_scoring_that_is_killed_leaves_whole_files_and_a_whole_run(shop: Path,
     again = retinue(*arguments)
     assert again.returncode == 0, again.stderr
     assert served(folder).startswith("20260107")
-    assert [p.name for p in (folder / "out").iterdir()] == ["scores.parquet"]  # nor what the killed ones had begun
+    names = sorted(p.name for p in (folder / "out").iterdir())
+    assert names == ["changes.parquet", "scores.parquet"]  # nor what the killed ones had begun

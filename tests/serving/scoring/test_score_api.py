@@ -173,15 +173,15 @@ def test_what_if_by_action_tells_the_actions_effect_beside_the_customer_as_it_is
     assert answer["before"] == answer["scores"][0]
     assert answer["before"]["churn_probability"] == p
     assert answer["changed"] == {}
-    assert (effect["action"], effect["action_name"]["zh"]) == ("personal_call", "客户经理致电")
-    assert (effect["share"], effect["share_low"], effect["share_high"]) == (0.08, 0.02, 0.16)
+    assert (effect["action"], effect["action_name"]["zh"]) == ("personal_call", "高等级客户致电")
+    assert (effect["share"], effect["share_low"], effect["share_high"]) == (0.06, 0.01, 0.13)
     ends = [effect[f"churn_probability{end}"] for end in ("", "_low", "_high")]
-    assert ends == pytest.approx([p * 0.92, p * 0.84, p * 0.98])
+    assert ends == pytest.approx([p * 0.94, p * 0.87, p * 0.99])
     assert effect["source"] == {"en": "assumption, not measured here", "zh": "假设，未在此实测"}
     assert "not what the model says" in answer["caution"]["en"]
 
     unknown = next(one for one in customers if one["churn_probability"] is None)
-    effect = ask(api, customer_id=unknown["customer_id"], what_if={"action": "visit"})["action_effect"]
+    effect = ask(api, customer_id=unknown["customer_id"], what_if={"action": "complaint_recovery"})["action_effect"]
     assert (effect["share"], effect["churn_probability"]) == (0.15, None)
 
 
@@ -190,10 +190,10 @@ def test_an_action_that_is_not_there_not_alone_or_not_about_leaving_is_refused(a
         return refused(api, {"customer_id": "C001", **asked})["body.what_if.action"]
 
     assert "no action 'personal_cal'. Did you mean 'personal_call'?" in said(what_if={"action": "personal_cal"})
-    assert "Ask for an action alone" in said(what_if={"action": "visit", "buys_today": 5})
-    assert "Ask for an action alone" in said(what_if={"action": "visit"}, change={"spend_365d": 5})
+    assert "Ask for an action alone" in said(what_if={"action": "small_voucher", "buys_today": 5})
+    assert "Ask for an action alone" in said(what_if={"action": "small_voucher"}, change={"spend_365d": 5})
     assert "It must be text" in said(what_if={"action": 5})
-    assert "kind 'overdue'" in said(what_if={"action": "payment_reminder"})
+    assert "kind 'spend'" in said(what_if={"action": "cross_sell_email"})
     many = {f"question_{n}": n for n in range(21)}
     assert refused(api, {"customer_id": "C001", "what_if": many}) == {"body.what_if": "It must hold at most 20 items."}
 
