@@ -163,12 +163,18 @@ def kept_beliefs(kept: pa.Table) -> LearntBeliefs | None:
     return LearntBeliefs(here, {action: (mean, low, high) for action, (mean, low, high) in shares.items()}, sources)
 
 
+def keeps_effects(project: Project, run_id: str) -> bool:
+    """Whether a scoring kept effects that were learnt."""
+    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+    return file.is_file() and NOTE.encode() in (pq.read_schema(file).metadata or {})
+
+
 def kept_beliefs_of(project: Project, run_id: str, customers: Sequence[str]) -> LearntBeliefs | None:
     """What a scoring kept of these customers, in their order (NaN: it did not know the customer); None where nothing was."""
-    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
-    schema = pq.read_schema(file) if file.is_file() else None
-    if schema is None or NOTE.encode() not in (schema.metadata or {}):
+    if not keeps_effects(project, run_id):
         return None
+    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+    schema = pq.read_schema(file)
     names = ["customer_id", *filter(is_kept_effect, schema.names)]
     rows = pq.read_table(file, columns=names, filters=pc.field("customer_id").isin(list(customers)))
     known = rows.to_pandas().set_index("customer_id").reindex(list(customers))

@@ -128,8 +128,10 @@ def _best(
     numbers = {name: zero.copy() for name in _NUMBERS}
     for package in packages(playbook):
         places = [place[action.id] for action in package]
-        says = can.alone[places[0]] if len(package) == 1 else outlook(package, can.known, beliefs, margin_share)
         fits = np.logical_and.reduce([can.fits[action.id] for action in package])
+        if not fits.any():  # most pairs fit nobody where a few customers are asked for
+            continue
+        says = can.alone[places[0]] if len(package) == 1 else outlook(package, can.known, beliefs, margin_share)
         better = fits & (says.profit > np.nan_to_num(numbers["expected_profit"]))
         for name, value in zip(_NUMBERS, (says.cost, says.profit, says.profit_low, says.profit_high), strict=True):
             numbers[name] = np.where(better, value, numbers[name])

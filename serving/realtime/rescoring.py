@@ -5,6 +5,7 @@ How far the events have come is written with the scores in one transaction. A ti
 either happened or not, and the next one begins where the scores stand.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,8 @@ class Rescorer:
             except RetinueError as fault:
                 raise StorageError(fault.text) from fault
             self._run = run
+            gc.collect()
+            gc.freeze()  # models and modules stay: looking through them for garbage takes as long as a tick
         return self._served
 
     def _forget(self) -> None:

@@ -15,7 +15,7 @@ from features.own_features import own_features
 from features.project import Project
 from serving.batch import names_at, score_frame
 from serving.decisions.beliefs import beliefs_of
-from serving.decisions.learnt import kept_beliefs_of, with_learnt
+from serving.decisions.learnt import keeps_effects, kept_beliefs_of, with_learnt
 from serving.decisions.playbook import load_playbook
 from serving.realtime.kept import kept_values
 from training.following import moved
@@ -43,6 +43,7 @@ class ServedModels:
         self._segments = RfmModel.from_json(notes["segments"]) if notes["segments"] else None
         self._playbook = load_playbook(project)
         self._beliefs = beliefs_of(project, self._playbook)
+        self._keeps_effects = keeps_effects(project, run_id)
         self._kept: list[str] = notes["kept"]
         features = [*(BY_NAME[name] for name in notes["features"]), *own_features(project)]
         self._live = LiveFacts(project, index, log, features)
@@ -69,7 +70,8 @@ class ServedModels:
         stage = life_cycle(people, self._project.churn)["stage"].to_numpy()
         kept = kept_values(frame["customer_id"].tolist(), bodies, self._kept)
         named = pd.concat([named.assign(lifecycle_stage=stage), kept], axis=1)
-        learnt = kept_beliefs_of(self._project, self.run_id, frame["customer_id"].tolist())
+        asked = frame["customer_id"].tolist()
+        learnt = kept_beliefs_of(self._project, self.run_id, asked) if self._keeps_effects else None
         beliefs = with_learnt(self._beliefs, self._playbook, learnt)
         # to look a name up, or to add one, among names kept by Arrow costs more than scoring a few rows
         named.columns = named.columns.astype("object")
