@@ -21,6 +21,8 @@ from serving.store.places import Place, shown, store_place
 _WAL_KEPT_BYTES = 64 * 2**20
 _PAGE_BYTES = 16_384
 """Of a new SQLite store: several scores to a page, where one and a half would leave a third of the file empty."""
+_MAPPED_BYTES = 2**36
+"""Of a SQLite store's file, as far as SQLite maps: a look-up reads where the system holds the page, without a copy of it."""
 _CACHE_KILOBYTES, _PUBLISHING_KILOBYTES = 8_192, 262_144
 """While a million rows go into six indexes, SQLite holds their pages instead of writing and reading each many times."""
 _BETWEEN_TRIES_SECONDS = 0.02
@@ -153,6 +155,8 @@ def _sqlite(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         _keep_a_log(connection, busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
+        if mode == "rw":
+            connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
 
     if begin:
