@@ -57,7 +57,7 @@ NOTHING_MORE = Text(
     " {value_days} days. Look again in {days} days{on}.",
     "按行动手册中“不再投入”的规则，对该客户不再投入；{value_days} 天内面临风险的毛利为 {currency} {amount}。{days} 天后{on}再评估。",
 )
-REVIEW_ON = Text(", on {day}", "（{day}）")
+REVIEW_ON = Text(", on {day}", "（即 {day}）")
 
 NOTHING_PAYS = Text(
     "At the playbook's assumptions, no action that fits this customer is expected to earn more than it costs.",

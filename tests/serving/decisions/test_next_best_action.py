@@ -307,7 +307,7 @@ def test_who_is_let_go_gets_nothing_and_is_told_when_to_be_looked_at_again() -> 
     assert dated["assumption"][0]["en"].endswith(
         "EUR 0.50 margin at stake over 365 days. Look again in 120 days, on 2026-07-29."
     )
-    assert dated["assumption"][0]["zh"].endswith("120 天后（2026-07-29）再评估。")
+    assert dated["assumption"][0]["zh"].endswith("120 天后（即 2026-07-29）再评估。")
 
 
 def test_the_excluded_are_never_chosen_and_whom_that_cannot_be_told_of_may_be() -> None:
