@@ -194,10 +194,11 @@ def score(
         files.callback(debtors.close)
         snapshot = files.enter_context(snapshot_writer(project, level.shift, learnt.notes() if learnt else None))
         columns: list[str] = []
+        beliefs = beliefs_of(project, playbook)  # once: what is learnt meanwhile must not divide one run
         for block in blocks(everybody, project, playbook, models.credit):
             done = 0.5 + 0.3 * written.rows / customers
             progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=customers), done)
-            scores = _scores(block, project, models, playbook)
+            scores = _scores(block, project, models, playbook, beliefs)
             written.add(scores)
             snapshot.add(block.features.assign(**block.learnt.columns()) if block.learnt else block.features, scores)
             if block.debtors is not None:
@@ -245,10 +246,10 @@ def _serving_models(project: Project) -> _Models:
     )
 
 
-def _scores(block: Block, project: Project, models: _Models, playbook: Playbook) -> pa.Table:
-    beliefs = with_learnt(beliefs_of(project, playbook), playbook, block.learnt)
+def _scores(block: Block, project: Project, models: _Models, playbook: Playbook, beliefs: Beliefs) -> pa.Table:
+    known = with_learnt(beliefs, playbook, block.learnt)
     segments = models.segments.model if models.segments else None
-    return score_frame(block.named, project, models.champion, segments, playbook, beliefs)
+    return score_frame(block.named, project, models.champion, segments, playbook, known)
 
 
 def _run(run_id: str, as_of: datetime, published_at: datetime, champion: Champion, project: Project) -> Run:

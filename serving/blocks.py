@@ -53,7 +53,7 @@ class Everybody:
     ) -> "Everybody":
         """``names`` and the customers of ``found`` by customer_id, in any order."""
         customers = pd.Index(rows.customer_ids.to_pandas())
-        owing = pd.Index(found.customers.index).get_indexer(customers) if found else np.full(len(customers), -1)
+        owing = found.customers.index.get_indexer(customers) if found else np.full(len(customers), -1)
         return cls(rows, names.reindex(customers).reset_index(drop=True), stands, learnt, found, owing)
 
 

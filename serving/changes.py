@@ -21,7 +21,7 @@ MOST_MEMORY_MEGABYTES = 1_000
 MOVES: dict[str, Text] = {
     "higher": Text("to a higher risk", "风险升高"),
     "lower": Text("to a lower risk", "风险降低"),
-    "told": Text("with a probability again", "重新有概率"),
+    "told": Text("with a probability now", "现有概率"),
     "abstained": Text("without a probability now", "现无概率"),
     "new": Text("new", "新增"),
     "no_longer": Text("no longer scored", "不再评分"),

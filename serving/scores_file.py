@@ -43,9 +43,11 @@ class ScoresFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._writer.is_open:
-            self._writer.close()
-        self._sink.close()
+        try:
+            if self._writer.is_open:
+                self._writer.close()
+        finally:  # a full disk lets nothing end well
+            self._sink.close()
 
 
 class _Hashing:

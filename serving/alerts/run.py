@@ -47,8 +47,8 @@ def raise_for_published(project: Project, progress: Progress = silent) -> Raised
         with reading(store) as connection:  # all of it from one run, whatever is published meanwhile
             progress(Text("reading the scores", "读取评分"), 0.0)
             run, number = _published(connection)
-            scores = _graded_by(connection, SCORES, number, OF_SCORES)
-            debtors = _graded_by(connection, DEBTORS, number, OF_DEBTS)
+            scores = _fields(connection, SCORES, number, OF_SCORES)
+            debtors = _fields(connection, DEBTORS, number, OF_DEBTS)
             with open_facts(project) as facts:
                 progress(Text("computing features", "计算特征"), 0.2)
                 dated = facts.project.churn.kind != "panel"
@@ -73,16 +73,19 @@ def _published(connection: Connection) -> tuple[PublishedRun, int]:
     return run, int(number)
 
 
-def _graded_by(connection: Connection, table: Table, number: int, names: tuple[str, ...]) -> pd.DataFrame:
-    """What colours hang on, of all of a run's scores or debtors, by customer_id; a million bodies do not fit into memory."""
+def _fields(
+    connection: Connection, table: Table, number: int, names: tuple[str, ...], customers: list[str] | None = None
+) -> pd.DataFrame:
+    """Some fields of a run's scores or debtors, by customer_id; None: of all. A million bodies do not fit into memory."""
     asked = select(table.c.customer_id, table.c.body).where(table.c.run == number)
-    customers: list[str] = []
+    if customers is not None:
+        asked = asked.where(is_one_of(connection, table.c.customer_id, customers))
+    found: list[str] = []
     values: list[tuple[Any, ...]] = []
     for customer, body in connection.execute(asked.execution_options(yield_per=_ROWS_AT_ONCE)):
-        said = orjson.loads(body)
-        customers.append(customer)
-        values.append(tuple(map(said.get, names)))
-    return pd.DataFrame(values, pd.Index(customers, name=CUSTOMER, dtype="object"), list(names))
+        found.append(customer)
+        values.append(tuple(map(orjson.loads(body).get, names)))
+    return pd.DataFrame(values, pd.Index(found, name=CUSTOMER, dtype="object"), list(names))
 
 
 def _findings(
@@ -97,7 +100,7 @@ def _findings(
     rows = np.flatnonzero((graded.ranks > 0).any(axis=1))
     those = [str(customer) for customer in measured.index[rows]]
     told = [
-        _told(connection, table, number, those, names)
+        _fields(connection, table, number, names, those)
         for table, names in ((SCORES, TOLD_OF_SCORES), (DEBTORS, TOLD_OF_DEBTS))
     ]
     frame = measured.iloc[rows]
@@ -106,14 +109,3 @@ def _findings(
     frame = frame.assign(trajectory_since=pd.to_datetime(frame["trajectory_since"]))
     some = Graded(graded.customers[rows], graded.kinds, graded.ranks[rows], graded.values[rows])
     return findings(frame, some, currency, retaining)
-
-
-def _told(
-    connection: Connection, table: Table, number: int, customers: list[str], names: tuple[str, ...]
-) -> pd.DataFrame:
-    """Names and sentences of these customers, by customer_id."""
-    mine = is_one_of(connection, table.c.customer_id, customers)
-    rows = connection.execute(select(table.c.customer_id, table.c.body).where(table.c.run == number, mine)).all()
-    values = [tuple(map(orjson.loads(body).get, names)) for _, body in rows]
-    index = pd.Index([customer for customer, _ in rows], name=CUSTOMER, dtype="object")
-    return pd.DataFrame(values, index, list(names), dtype="object")

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -165,20 +166,29 @@ def kept_beliefs(kept: pa.Table) -> LearntBeliefs | None:
 
 def keeps_effects(project: Project, run_id: str) -> bool:
     """Whether a scoring kept effects that were learnt."""
-    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
-    return file.is_file() and NOTE.encode() in (pq.read_schema(file).metadata or {})
+    return _schema_with_effects(_snapshot_of(project, run_id)) is not None
 
 
 def kept_beliefs_of(project: Project, run_id: str, customers: Sequence[str]) -> LearntBeliefs | None:
     """What a scoring kept of these customers, in their order (NaN: it did not know the customer); None where nothing was."""
-    if not keeps_effects(project, run_id):
+    file = _snapshot_of(project, run_id)
+    schema = _schema_with_effects(file)
+    if schema is None:
         return None
-    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
-    schema = pq.read_schema(file)
     names = ["customer_id", *filter(is_kept_effect, schema.names)]
     rows = pq.read_table(file, columns=names, filters=pc.field("customer_id").isin(list(customers)))
     known = rows.to_pandas().set_index("customer_id").reindex(list(customers))
     return kept_beliefs(pa.Table.from_pandas(known, preserve_index=False).replace_schema_metadata(schema.metadata))
+
+
+def _snapshot_of(project: Project, run_id: str) -> Path:
+    return project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+
+
+def _schema_with_effects(file: Path) -> pa.Schema | None:
+    """The schema of a kept snapshot; None: it is not there any more, or keeps no effects."""
+    schema = pq.read_schema(file) if file.is_file() else None
+    return schema if schema is not None and NOTE.encode() in (schema.metadata or {}) else None
 
 
 def is_kept_effect(name: str) -> bool:

@@ -109,6 +109,7 @@ class Rescorer:
             except RetinueError as fault:
                 raise StorageError(fault.text) from fault
             self._run = run
+            gc.unfreeze()  # of the run before nothing is to stay
             gc.collect()
             gc.freeze()  # models and modules stay: looking through them for garbage takes as long as a tick
         return self._served
