@@ -5,6 +5,7 @@ beside it the customers in order with the place of their first row: a customer's
 invoice stands with the customer that owes it. Written by the batch, for the run that it publishes.
 """
 
+import bisect
 import json
 import re
 import shutil
@@ -36,6 +37,7 @@ _NEXT = "next"
 _PEERS = "peers.arrow"
 _OWNERS = "invoice_owners.arrow"
 _ROWS_AT_ONCE = 65_536
+_BETWEEN_SIGNPOSTS = 256
 
 
 def index_folder(workspace: Path, run_id: str) -> Path:
@@ -141,6 +143,7 @@ class SortedRows:
         self.schema: pa.Schema = reader.schema
         self.batches = [reader.get_batch(n) for n in range(reader.num_record_batches)]
         self.starts = np.cumsum([0, *(batch.num_rows for batch in self.batches)])
+        self._signposts = self._every(_BETWEEN_SIGNPOSTS) if "key" in self.schema.names else []
 
     @property
     def rows(self) -> int:
@@ -164,14 +167,21 @@ class SortedRows:
 
     def find(self, key: str) -> int | None:
         """The row whose ``key`` it is; rows are in the order of their keys' bytes, which is that of code points."""
-        low, high = 0, self.rows
-        while low < high:
-            middle = (low + high) // 2
-            if self.value("key", middle) < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < self.rows and self.value("key", low) == key else None
+        before = bisect.bisect_right(self._signposts, key) - 1
+        if before < 0:
+            return None
+        start = before * _BETWEEN_SIGNPOSTS
+        near = self.slice(start, min(start + _BETWEEN_SIGNPOSTS, self.rows))
+        keys = [name for batch in near for name in batch.column("key").to_pylist()]
+        place = bisect.bisect_left(keys, key)
+        return start + place if place < len(keys) and keys[place] == key else None
+
+    def _every(self, rows: int) -> list[str]:
+        """The key of each so many-th row: among these, which stay in memory, the search begins."""
+        found: list[str] = []
+        for batch, start in zip(self.batches, self.starts, strict=False):
+            found += batch.column("key").take(pa.array(range(-int(start) % rows, batch.num_rows, rows))).to_pylist()
+        return found
 
 
 class FactIndex:

@@ -9,17 +9,19 @@ from datetime import datetime
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from features.catalogue import Feature
 from features.compiler import CUTOFF, PEER_GROUP, compile_statement, cutoff_at
 from features.contracts import TABLES
+from features.customer_names import names_query
 from features.event_facts import event_columns, event_rows
 from features.event_log import EventLog, Received
 from features.events import accepted_tables
 from features.fact_index import FactIndex
 from features.fields import contract_columns
-from features.prepared import Given
+from features.prepared import Given, executed
 from features.project import Project
 from features.readers import DUCKDB_TYPES, day_name, quoted
 from features.snapshot import stand_in_tables
@@ -50,7 +52,11 @@ class LiveFacts:
         stand_in_tables(self.facts)
         connection.execute(f"CREATE TABLE {CUTOFF} AS SELECT {cutoff_at(index.as_of, project.timezone)}")
         select = compile_statement(self._features, self.facts.columns, project.timezone)
-        connection.execute(f"PREPARE snapshot AS {select}")
+        wanted = ", ".join(quoted(name) for name in ("customer_id", PEER_GROUP, *(f.name for f in self._features)))
+        connection.execute(f"PREPARE snapshot AS SELECT {wanted} FROM ({select})")
+        if "customers" in index.columns:
+            connection.execute(f"PREPARE names AS {names_query(f'(SELECT as_of FROM {CUTOFF})')}")
+        self._as_of = index.as_of
 
     def close(self) -> None:
         """Close the database in memory."""
@@ -63,9 +69,11 @@ class LiveFacts:
         billed = {e.customer_id for e in self.log.of([], sorted(invoices), 0, 2**62) if e.table == "invoices"}
         return sorted({e.customer_id for e in events} | billed | {str(owner) for owner in owners})
 
-    def load(self, customers: Sequence[str], upto: int) -> None:
-        """Hold the facts of ``customers``, with their events up to the sequence ``upto``."""
-        connection = self.facts.connection
+    def load(self, customers: Sequence[str], upto: int, as_of: datetime) -> None:
+        """Hold the facts of ``customers``, with their events up to the sequence ``upto``, to be read as of ``as_of``."""
+        connection, self._as_of = self.facts.connection, as_of
+        connection.execute(f"TRUNCATE {CUTOFF}")
+        connection.execute(f"INSERT INTO {CUTOFF} SELECT {cutoff_at(as_of, self.facts.project.timezone)}")
         rows = {name: self.index.rows_of(name, customers) for name in self.index.columns}
         events = self._events(customers, rows, upto)
         for name, table in rows.items():
@@ -79,25 +87,33 @@ class LiveFacts:
                 told = event_columns(self._accepted[name], sequences, received, bodies)
                 self._insert(name, "events", told)
 
-    def snapshot(self, as_of: datetime) -> pa.Table:
-        """The features of everybody in what is held: customer_id, as_of (UTC), one float64 a feature.
+    def snapshot(self, customers: Sequence[str]) -> pd.DataFrame:
+        """The features of those of ``customers`` of whom a fact is held, by id: customer_id, as_of (UTC), one float64 a feature.
 
-        Places among peers are those among the peers of the run. A customer whose facts are held in part is in it, too.
+        Places among peers are those among the peers of the run.
         """
-        zone = self.facts.project.timezone
-        self.facts.connection.execute(f"TRUNCATE {CUTOFF}")
-        self.facts.connection.execute(f"INSERT INTO {CUTOFF} SELECT {cutoff_at(as_of, zone)}")
-        made = self.facts.connection.sql("EXECUTE snapshot").to_arrow_table()
-        groups = made[PEER_GROUP].to_pylist()
-        columns = {"customer_id": made["customer_id"].cast(pa.string())}
-        columns["as_of"] = pa.array([as_of] * len(made), pa.timestamp("us", "UTC"))
-        for feature in self._features:
-            values_of = made[feature.name].cast(pa.float64())
+        asked = set(customers)  # payments on an invoice may stand with somebody else's
+        known = {row[0]: row[1:] for row in executed(self.facts.connection, "snapshot") if row[0] in asked}
+        ids = sorted(known)
+        groups = [known[customer][0] for customer in ids]
+        values = np.array([known[customer][1:] for customer in ids], dtype=np.float64)
+        values = values.reshape(len(ids), len(self._features))
+        for place, feature in enumerate(self._features):
             if feature.source == "peers":
-                levels = values_of.to_numpy().astype(np.float64)
-                values_of = pa.array(self.index.peers.place(feature.name, groups, levels), from_pandas=True)
-            columns[feature.name] = values_of
-        return pa.table(columns)
+                values[:, place] = self.index.peers.place(feature.name, groups, values[:, place])
+        # among names kept by Arrow, to look one up or to add one costs more than scoring a few rows
+        frame = pd.DataFrame(values, columns=pd.Index([feature.name for feature in self._features], dtype="object"))
+        frame.insert(0, "customer_id", pd.Series(ids, dtype="object"))
+        frame.insert(1, "as_of", pd.Series([self._as_of] * len(ids), dtype="datetime64[us, UTC]"))
+        return frame
+
+    def names(self, customers: Sequence[str]) -> pd.DataFrame:
+        """Name and account_manager of ``customers``, in their order; None where none is known."""
+        told: dict[str, tuple[str | None, str | None]] = {}
+        if "customers" in self.index.columns:
+            told = {customer: (name, manager) for customer, name, manager in executed(self.facts.connection, "names")}
+        rows = [told.get(customer, (None, None)) for customer in customers]
+        return pd.DataFrame(rows, columns=["name", "account_manager"], dtype="object")
 
     def _events(self, customers: Sequence[str], rows: dict[str, pa.Table], upto: int) -> list[Received]:
         """The events of customers and on their invoices that the index does not hold."""
@@ -130,7 +146,7 @@ class LiveFacts:
     def _insert(self, name: str, source: str, rows: pa.Table) -> None:
         self._filled.add(name)
         given = self._given[name, source]
-        given.put(rows.cast(given.schema))
+        given.put(rows.combine_chunks().cast(given.schema))  # a part for each customer is read one by one
         self.facts.connection.execute(f"EXECUTE {quoted(f'insert {source} of {name}')}")
         given.clear()
 

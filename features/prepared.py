@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,23 +20,34 @@ class Given:
 
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
-        self._rows: pa.Table = schema.empty_table()
+        self._nothing = schema.empty_table()
+        self._rows = self._nothing
 
     def put(self, rows: pa.Table) -> None:
-        """Let these be the rows. Raises ValueError: their schema is another."""
+        """Let these be the rows, columns in any order. Raises ValueError: their schema is another."""
+        if rows.schema.names != self.schema.names:
+            rows = rows.select(self.schema.names)
         if not rows.schema.equals(self.schema):
             raise ValueError(f"rows of {rows.schema} where {self.schema} was prepared")
         self._rows = rows
 
     def clear(self) -> None:
         """Let there be no rows."""
-        self._rows = self.schema.empty_table()
+        self._rows = self._nothing
 
     def __arrow_c_schema__(self) -> object:
         return self.schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._rows.__arrow_c_stream__(requested_schema)
+
+
+def executed(connection: duckdb.DuckDBPyConnection, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a prepared statement without parameters.
+
+    Asked for as a relation or as arrays instead, a few rows take longer to be handed over than to be computed.
+    """
+    return connection.execute(f"EXECUTE {statement}").fetchall()
 
 
 class Prepared:
@@ -55,14 +67,14 @@ class Prepared:
             self._connection.register(name, given)
         self._connection.execute(f"PREPARE asked AS {query}")
 
-    def ask(self, **tables: pa.Table) -> pa.Table:
+    def ask(self, **tables: pa.Table) -> list[tuple[Any, ...]]:
         """The query's rows where its tables hold these."""
         with self._lock:
             try:
                 for name, table in tables.items():
                     given = self._tables[name]
-                    given.put(table.select(given.schema.names).cast(given.schema))
-                return self._connection.sql("EXECUTE asked").to_arrow_table()
+                    given.put(table)
+                return executed(self._connection, "asked")
             finally:
                 for given in self._tables.values():
                     given.clear()

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.customer_names import names_query
 from features.errors import ProjectError
 from features.fact_index import forget_indexes, keep_index, write_fact_index
 from features.own_features import own_features
@@ -423,8 +424,6 @@ def names_at(facts: Facts, as_of: datetime) -> pd.DataFrame:
     """customer_id, name and account_manager, one row a customer: of several rows the latest that holds before ``as_of``."""
     if "customers" not in facts.columns:
         return pd.DataFrame({"customer_id": [], "name": [], "account_manager": []}, dtype="object")
-    query = """SELECT customer_id, name, account_manager FROM customers WHERE coalesce(valid_from < $as_of, TRUE)
-        QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY valid_from DESC NULLS LAST, name, account_manager) = 1"""
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
-    names: pd.DataFrame = facts.connection.execute(query, {"as_of": instant}).df()
+    names: pd.DataFrame = facts.connection.execute(names_query("$as_of"), {"as_of": instant}).df()
     return names

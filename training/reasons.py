@@ -5,7 +5,7 @@ groups of features that say one thing, and the strongest groups become sentences
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -151,27 +151,25 @@ def _sentences(
     """The sentence of each pair of a row and a group (numbers of equal shape), by language; made by one query."""
     columns = set(frame.columns)
     used = sorted({name for g in groups for name in _used_columns(g) if name in columns})
+    known = frame[used]
     customers = pa.table(
-        {_ROW: np.arange(len(frame)), **{name: pa.array(frame[name], from_pandas=True) for name in used}}
+        {_ROW: np.arange(len(frame)), **{name: pa.array(known[name], from_pandas=True) for name in used}}
     )
     pairs = pa.table({_ROW: row, "number": group, "place": np.arange(len(row))})
     if len(frame) <= FEW_ROWS:
         asked = _prepared(tuple(groups), customers.schema, currency)
         made = asked.ask(customers=customers, pairs=pairs)
-    else:
-        with duckdb.connect() as connection:
-            connection.register("customers", customers)
-            connection.register("pairs", pairs)
-            made = connection.sql(_query(groups, currency, columns)).to_arrow_table()
-    return {language: made[language].combine_chunks().cast(pa.string()) for language in LANGUAGES}
+        return {language: pa.array([told[language] for (told,) in made], pa.string()) for language in LANGUAGES}
+    with duckdb.connect() as connection:
+        connection.register("customers", customers)
+        connection.register("pairs", pairs)
+        of_pairs = connection.sql(_query(groups, currency, columns)).to_arrow_table()["told"].combine_chunks()
+    return {language: of_pairs.field(language).cast(pa.string()) for language in LANGUAGES}
 
 
 def _query(groups: Sequence[Group], currency: str, columns: set[str]) -> str:
-    told = ", ".join(
-        f"CASE number {' '.join(_when(i, g, language, currency, columns) for i, g in enumerate(groups))} END AS {language}"
-        for language in LANGUAGES
-    )
-    return f"SELECT {told} FROM pairs JOIN customers USING ({_ROW}) ORDER BY place"
+    cases = " ".join(f"WHEN {number} THEN {_case(group, currency, columns)}" for number, group in enumerate(groups))
+    return f"SELECT CASE number {cases} END AS told FROM pairs JOIN customers USING ({_ROW}) ORDER BY place"
 
 
 @lru_cache(maxsize=16)
@@ -184,18 +182,20 @@ def _used_columns(group: Group) -> frozenset[str]:
     return frozenset(name for when, text in group.sentences for name in _columns_of(when, text))
 
 
-def _when(number: int, group: Group, language: Language, currency: str, columns: set[str]) -> str:
-    return f"WHEN {number} THEN {_case(group, language, currency, columns)}"
-
-
-def _case(group: Group, language: Language, currency: str, columns: set[str]) -> str:
-    """SQL that picks the first of the group's sentences whose condition holds and whose numbers are all there."""
+def _case(group: Group, currency: str, columns: set[str]) -> str:
+    """SQL that picks, in all languages, the first of the group's sentences whose condition holds and whose numbers are all there."""
     usable = [(when, text) for when, text in group.sentences if _columns_of(when, text) <= columns]
-    whens = " ".join(
-        f"WHEN {_and_known(when, text)} THEN {_sentence_sql(text, language, currency)}" for when, text in usable
-    )
-    meaning = _literal(group.meaning.of(language))
+    whens = " ".join(f"WHEN {_and_known(when, text)} THEN {_in_all(text, currency)}" for when, text in usable)
+    meaning = _by_language({language: _literal(group.meaning.of(language)) for language in LANGUAGES})
     return f"CASE {whens} ELSE {meaning} END" if usable else meaning
+
+
+def _in_all(text: Text, currency: str) -> str:
+    return _by_language({language: _sentence_sql(text, language, currency) for language in LANGUAGES})
+
+
+def _by_language(sentences: Mapping[Language, str]) -> str:
+    return "{" + ", ".join(f"'{language}': {sql}" for language, sql in sentences.items()) + "}"
 
 
 _ROW = "row_of_frame"

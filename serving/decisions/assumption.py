@@ -1,7 +1,7 @@
 """The sentence that says on which assumption a recommendation rests, filled in for all customers in one query."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 import duckdb
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from features.prepared import FEW_ROWS, Prepared
 from features.text import Text
-from serving.decisions.expected_profit import Belief, Beliefs
+from serving.decisions.expected_profit import Beliefs
+from serving.decisions.plan_policy import LetGo
 from serving.decisions.playbook import Action, Playbook
 
 DO_NOTHING, LET_GO = -1, -2
@@ -111,14 +112,13 @@ def assumption_sentences(
     given = pa.table({"row": np.arange(len(chosen)), "chosen": chosen, **amounts})
     if len(chosen) <= FEW_ROWS:
         made = _prepared(given.schema, templates.schema).ask(given=given, templates=templates)
-    else:
-        with duckdb.connect() as connection:
-            for macro in _MACROS:
-                connection.execute(macro)
-            connection.register("given", given)
-            connection.register("templates", templates)
-            made = connection.sql(_SENTENCES).to_arrow_table()
-    return list(made.column("assumption").to_pylist())
+        return [sentence for (sentence,) in made]
+    with duckdb.connect() as connection:
+        for macro in _MACROS:
+            connection.execute(macro)
+        connection.register("given", given)
+        connection.register("templates", templates)
+        return list(connection.sql(_SENTENCES).to_arrow_table()["assumption"].to_pylist())
 
 
 _MACROS = (
@@ -137,34 +137,49 @@ def _templates(
     playbook: Playbook, beliefs: Beliefs, currency: str, value_days: int, churn_days: int, as_of: datetime | None
 ) -> pa.Table:
     """One row per action: its sentence with everything filled in but the customer's own amounts, {0} to {6}."""
-    texts = [_template(action, beliefs[action.id], currency, value_days, churn_days) for action in playbook.actions]
-    texts = [_nothing_more(playbook, currency, value_days, as_of), NOTHING_PAYS, *texts]
+    sources = tuple(beliefs[action.id].source for action in playbook.actions)
+    day = None if as_of is None else as_of.date()
+    return _templates_of(playbook.actions, sources, playbook.let_go, currency, value_days, churn_days, day)
+
+
+@lru_cache(maxsize=16)
+def _templates_of(
+    actions: tuple[Action, ...],
+    sources: tuple[Text, ...],
+    let_go: LetGo | None,
+    currency: str,
+    value_days: int,
+    churn_days: int,
+    day: date | None,
+) -> pa.Table:
+    own = zip(actions, sources, strict=True)
+    texts = [_template(action, source, currency, value_days, churn_days) for action, source in own]
+    texts = [_nothing_more(let_go, currency, value_days, day), NOTHING_PAYS, *texts]
     return pa.table(
         {
-            "chosen": [LET_GO, DO_NOTHING, *range(len(playbook.actions))],
+            "chosen": [LET_GO, DO_NOTHING, *range(len(actions))],
             "en": [t.en for t in texts],
             "zh": [t.zh for t in texts],
-            "fixed": [0.0, 0.0, *(a.cost for a in playbook.actions)],
-            "kind": ["", "", *(a.effect.kind for a in playbook.actions)],
+            "fixed": [0.0, 0.0, *(a.cost for a in actions)],
+            "kind": ["", "", *(a.effect.kind for a in actions)],
         }
     )
 
 
-def _nothing_more(playbook: Playbook, currency: str, value_days: int, as_of: datetime | None) -> Text:
-    days = playbook.let_go.review_after_days if playbook.let_go else 0
-    day = as_of + timedelta(days=days) if as_of else None
-    on = REVIEW_ON.format(day=f"{day:%Y-%m-%d}") if day else Text("", "")
+def _nothing_more(let_go: LetGo | None, currency: str, value_days: int, day: date | None) -> Text:
+    days = let_go.review_after_days if let_go else 0
+    on = REVIEW_ON.format(day=f"{day + timedelta(days=days):%Y-%m-%d}") if day else Text("", "")
     return NOTHING_MORE.format(currency=currency, amount="{1}", value_days=value_days, days=days, on=on)
 
 
 _ASSUMES = {"churn": ASSUMES_CHURN, "overdue": ASSUMES_OVERDUE, "spend": ASSUMES_SPEND, "win_back": ASSUMES_WIN_BACK}
 
 
-def _template(action: Action, belief: Belief, currency: str, value_days: int, churn_days: int) -> Text:
+def _template(action: Action, source: Text, currency: str, value_days: int, churn_days: int) -> Text:
     cost = _WITH_DISCOUNT if action.cost_share_of_spend else _FIXED_COST
     text = _ASSUMES[action.effect.kind].format(
         name=_verbatim(action.name),
-        source=_verbatim(Text(belief.source.en.rstrip("."), belief.source.zh.rstrip("。"))),
+        source=_verbatim(Text(source.en.rstrip("."), source.zh.rstrip("。"))),
         effect="{4}",
         low="{5}",
         high="{6}",

@@ -110,10 +110,10 @@ def eligible(table: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArra
     if not usable or not table.num_rows:
         return answer
     found = _evaluate(table, present, list(usable.values()))
-    return {**answer, **{id_: found.column(i).to_numpy() for i, id_ in enumerate(usable)}}
+    return {**answer, **dict(zip(usable, found, strict=True))}
 
 
-def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]) -> pa.Table:
+def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]) -> list[NDArray[np.bool_]]:
     read = sorted(frozenset().union(*map(columns_of, conditions)))
     rows = pa.table({ROW: np.arange(table.num_rows), **{name: table.column(present[name]) for name in read}})
     casts = ", ".join([f'"{ROW}"', *(_cast(name, _type(name)) for name in read)])
@@ -121,10 +121,10 @@ def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]
     query = f'SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY "{ROW}"'
     try:
         if table.num_rows <= FEW_ROWS:
-            return _prepared(query, rows.schema).ask(given=rows)
+            return list(np.array(_prepared(query, rows.schema).ask(given=rows), dtype=np.bool_).T)
         with _engine().cursor() as connection:
             connection.register("given", rows)
-            return connection.sql(query).to_arrow_table()
+            return [column.to_numpy() for column in connection.sql(query).to_arrow_table().columns]
     except duckdb.Error as fault:
         raise ProjectError(
             Text(

@@ -105,16 +105,15 @@ def recommend(
     }
     days = (currency, value_horizon_days, churn_horizon_days)
     alone_costs = np.column_stack([one.cost for one in can.alone])
-    sentences = []
-    for place in (first, second):
-        own = dict(zip(("effect", "effect_low", "effect_high"), _effects(held, playbook, place), strict=True))
-        own["cost"] = _at(alone_costs, place)
-        sentences.append(assumption_sentences(place, {**amounts, **own}, playbook, held, *days, as_of))
-        if place is first:
-            numbers |= {f"assumed_{name}": own[name] for name in own if name != "cost"}
-    return _answer(
-        first, second, numbers, _joined(*sentences), _alternatives(can, playbook, first, second), playbook, scores
-    )
+    own = [dict(zip(_EFFECTS, _effects(held, playbook, place), strict=True)) for place in chosen]
+    numbers |= {f"assumed_{name}": values for name, values in own[0].items()}
+    costs = [_at(alone_costs, place) for place in chosen]
+    both = {name: np.concatenate([values, values]) for name, values in amounts.items()}
+    both |= {name: np.concatenate([one[name] for one in own]) for name in _EFFECTS} | {"cost": np.concatenate(costs)}
+    told = assumption_sentences(np.concatenate(chosen), both, playbook, held, *days, as_of)
+    sentences = _joined(told[: len(first)], told[len(first) :])
+    alternatives = _alternatives(can, playbook, first, second)
+    return _answer(first, second, numbers, sentences, alternatives, playbook, scores)
 
 
 def _best(
@@ -143,6 +142,7 @@ def _best(
     return (first, second), numbers
 
 
+_EFFECTS = ("effect", "effect_low", "effect_high")
 _NUMBERS = ("action_cost", "expected_profit", "expected_profit_low", "expected_profit_high")
 
 
@@ -201,7 +201,7 @@ def readable(scores: pd.DataFrame | pa.Table, conditions: Sequence[str]) -> pa.T
     if isinstance(scores, pa.Table):
         return scores.select([name for name in scores.column_names if name.lower() in wanted])
     chosen = scores[[name for name in scores.columns if str(name).lower() in wanted]]
-    table = pa.Table.from_pandas(chosen, preserve_index=False)
+    table = pa.table({name: pa.array(chosen[name], from_pandas=True) for name in chosen.columns})
     return table if table.num_columns else pa.table({ROW: np.arange(len(scores))})
 
 

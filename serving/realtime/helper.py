@@ -52,7 +52,7 @@ class RescoringProcess:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _run_once(self) -> int:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {"GLIBC_TUNABLES": _KEEP_MEMORY, **os.environ, "OMP_NUM_THREADS": "1"}
         with subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, env=environment, start_new_session=True) as process:
             assert process.stdin is not None
             try:
@@ -67,4 +67,7 @@ class RescoringProcess:
             return process.wait()
 
 
+_KEEP_MEMORY = "glibc.malloc.tcache_count=65535:glibc.malloc.trim_threshold=1073741824:glibc.malloc.top_pad=67108864"
+"""For glibc's malloc (other systems do not read it): a tick takes and gives back the same hundred thousand small pieces of
+memory each time; where they stay at hand it needs 10 % less CPU."""
 _COMMAND: Sequence[str] = (sys.executable, "-m", "serving.realtime.process")

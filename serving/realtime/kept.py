@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
+from numpy.typing import NDArray
 
 KEPT_NUMBERS = (
     *("expected_purchases", "expected_purchases_low", "expected_purchases_high"),
@@ -27,12 +29,12 @@ A customer that the batch did not know has none of them until the next batch.
 def kept_values(customers: Sequence[str], bodies: Mapping[str, bytes], columns: Sequence[str]) -> pd.DataFrame:
     """The ``columns`` among KEPT of scores as they were stored, one row each of ``customers``, in their order."""
     stored: list[dict[str, Any]] = [orjson.loads(bodies[c]) if c in bodies else {} for c in customers]
-    return pd.DataFrame({name: _column(name, [row.get(name) for row in stored]) for name in columns})
+    return pd.DataFrame({name: _column(name, [row.get(name) for row in stored]) for name in columns}, copy=False)
 
 
-def _column(name: str, values: list[Any]) -> "pd.Series[Any]":
+def _column(name: str, values: list[Any]) -> NDArray[Any]:
     if name in KEPT_NUMBERS:
-        return pd.Series(values, dtype="float64")
-    if name in KEPT_DAYS:
-        values = [value and date.fromisoformat(value) for value in values]
-    return pd.Series(values, dtype="object")
+        return np.array(values, dtype=np.float64)  # None is NaN
+    column = np.empty(len(values), dtype=object)
+    column[:] = [value and date.fromisoformat(value) for value in values] if name in KEPT_DAYS else values
+    return column

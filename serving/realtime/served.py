@@ -13,7 +13,7 @@ from features.fact_index import FactIndex, index_folder
 from features.live_facts import LiveFacts
 from features.own_features import own_features
 from features.project import Project
-from serving.batch import names_at, score_frame
+from serving.batch import score_frame
 from serving.decisions.beliefs import beliefs_of
 from serving.decisions.learnt import keeps_effects, kept_beliefs_of, with_learnt
 from serving.decisions.playbook import load_playbook
@@ -61,18 +61,12 @@ class ServedModels:
 
         What actions do to whom stays as the batch had it. ``bodies`` are their scores so far. Those of whom no fact is known before ``as_of`` are left out.
         """
-        self._live.load(customers, upto)
-        everybody = self._live.snapshot(as_of).to_pandas()
-        frame = everybody[everybody["customer_id"].isin(customers)].sort_values("customer_id", ignore_index=True)
-        names = names_at(self._live.facts, as_of)
-        named = frame.merge(names, how="left", on="customer_id")
-        people = frame.set_index("customer_id")
-        stage = life_cycle(people, self._project.churn)["stage"].to_numpy()
-        kept = kept_values(frame["customer_id"].tolist(), bodies, self._kept)
-        named = pd.concat([named.assign(lifecycle_stage=stage), kept], axis=1)
+        self._live.load(customers, upto, as_of)
+        frame = self._live.snapshot(customers)
         asked = frame["customer_id"].tolist()
+        stage = life_cycle(frame, self._project.churn)["stage"].rename("lifecycle_stage")
+        named = pd.concat([frame, self._live.names(asked), stage, kept_values(asked, bodies, self._kept)], axis=1)
         learnt = kept_beliefs_of(self._project, self.run_id, asked) if self._keeps_effects else None
         beliefs = with_learnt(self._beliefs, self._playbook, learnt)
-        # to look a name up, or to add one, among names kept by Arrow costs more than scoring a few rows
         named.columns = named.columns.astype("object")
         return score_frame(named, self._project, self._champion, self._segments, self._playbook, beliefs)
