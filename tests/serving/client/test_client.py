@@ -285,22 +285,22 @@ def test_what_is_lost_or_turned_away_is_asked_again(through: Retinue, someone: B
 
 
 @pytest.mark.parametrize(
-    ("answers", "status", "requests"),
+    ("answers", "status", "requests", "again"),
     [
-        ([BUSY] * 9, 503, asking.ATTEMPTS),
-        (["lose"] * 9, None, asking.ATTEMPTS),
-        ([(503, {"Retry-After": "3600"}, BUSY[2])], 503, 1),
-        ([(503, {}, b"<html>no</html>")], 503, 1),
-        ([(502, {"Retry-After": "0"}, b"<html>no</html>")], 502, 1),
+        ([BUSY] * 9, 503, asking.ATTEMPTS, 0),
+        (["lose"] * 9, None, asking.ATTEMPTS, None),
+        ([(503, {"Retry-After": "3600"}, BUSY[2])], 503, 1, 3600),
+        ([(503, {}, b"<html>no</html>")], 503, 1, None),
+        ([(502, {"Retry-After": "0"}, b"<html>no</html>")], 502, 1, None),
     ],
 )
 def test_asking_again_has_an_end(
-    through: Retinue, someone: Between, answers: list[Any], status: int | None, requests: int
+    through: Retinue, someone: Between, answers: list[Any], status: int | None, requests: int, again: int | None
 ) -> None:
     someone.next_answers[:] = answers
     with pytest.raises(RetinueProblem) as raised:
         through.customer("C-1")
-    assert raised.value.status == status
+    assert (raised.value.status, raised.value.retry_after_seconds) == (status, again)
     assert len(someone.seen) == requests
 
 

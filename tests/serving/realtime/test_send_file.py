@@ -1,8 +1,11 @@
 """``retinue events send``: every line of a file is accepted, known, in conflict or refused, whatever happens on the way."""
 
+import os
+import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +29,7 @@ from serving.problems import MAX_BODY_BYTES
 from tests.serving.client.flaky import between
 from tests.serving.conftest import serving
 from tests.serving.realtime.company import write_company
+from tests.serving.realtime.test_kill import Server
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,40 @@ def test_requests_are_sent_again_after_refusals_losses_and_a_while_without_a_ser
         "sending events, line 10 1.0",
     ]
     assert [row.sequence for row in logged(company)[before:]] == list(range(before + 1, before + 11))
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_and_started_again_gets_every_line_once(tmp_path: Path) -> None:
+    company = write_company(tmp_path / "company", customers=5).root
+    lines = [event(f"k-{n}") for n in range(40_000)]
+    (tmp_path / "till.ndjson").write_bytes(b"\n".join(lines))
+    server = Server(company)
+    command = [sys.executable, "-c", "from serving.cli import main; main()", "events", "send", "till.ndjson"]
+    environment = {**os.environ, "RETINUE_LANGUAGE": "en"}
+    command += ["--url", server.address, "--quiet"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as sending:
+        try:
+            _wait_until_logged(company, 6_000)  # the first request is answered by then
+            server.kill()
+            server.start()
+            told, _ = sending.communicate(timeout=60)
+        finally:
+            sending.kill()
+            server.kill()
+    found = re.search(rb"40,000 events: ([\d,]+) accepted, ([\d,]+) duplicates, 0 conflicts, 0 refused.", told)
+    assert found is not None, told
+    accepted, duplicates = (int(number.replace(b",", b"")) for number in found.groups())
+    assert accepted + duplicates == 40_000
+    assert len(logged(company)) == 40_000
+    assert sending.returncode == 0
+
+
+def _wait_until_logged(company: Path, upto: int) -> None:
+    end = time.monotonic() + 30
+    with open_log(company / ".retinue" / EVENTS_FILE) as log:
+        while log.last_sequence() < upto:
+            assert time.monotonic() < end, "no events come in"
+            time.sleep(0.002)
 
 
 @pytest.mark.parametrize("answer", ["lose", (401, {}, b"no"), (503, {"Retry-After": "100000"}, b"later")])

@@ -71,6 +71,7 @@ def restored(project: Project, file: Path) -> Content:
         return restore(store, file, events=log_of(project))
 
 
+@pytest.mark.slow
 def test_a_backup_while_events_arrive_holds_all_that_were_acknowledged_before_it(
     project: Project, elsewhere: Project, file: Path
 ) -> None:
