@@ -125,6 +125,17 @@ def test_what_came_in_since_the_backup_stays_in_the_log_and_what_is_missing_is_a
         connection.execute("DELETE FROM events")
 
 
+def test_a_store_in_either_database_takes_the_log_along(
+    store: Store, project: Project, elsewhere: Project, file: Path
+) -> None:
+    tell(project, NOW, event(1))
+    publish(store, run("a"), table(COMPANY))
+    content = back_up(store, file, events=log_of(project))
+    assert restore(store, file, events=log_of(elsewhere)) == content
+    assert content.events == 1
+    assert logged(elsewhere) == logged(project)
+
+
 def test_another_log_is_not_replaced_and_the_store_stays_as_well(
     project: Project, elsewhere: Project, file: Path
 ) -> None:
