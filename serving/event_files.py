@@ -126,7 +126,9 @@ def _answer(service: Retinue, part: list[bytes], before: int, show: Callable[[Te
             is_gone = problem.status is None and before > 0  # a service that never answered is not waited for
             wait = problem.retry_after_seconds or pause
             if not (problem.status in _COME_AGAIN or is_gone) or time.monotonic() + wait > end:
-                raise SendingError(_NOT_TAKEN, line=before + 1, problem=problem) from problem
+                raise SendingError(
+                    _NOT_ALL_TAKEN if before else _NONE_TAKEN, before=before, problem=problem
+                ) from problem
             show(_WAITING)
             time.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -162,10 +164,14 @@ _TOO_LONG = Text(
     "The line is longer than a request may be ({most:,} bytes); it was not sent.",
     "该行超过单次请求的上限（{most:,} 字节），未发送。",
 )
-_NOT_TAKEN = Text(
-    "The service did not take what was sent from line {line:,} on. {problem}\nThe lines before are told. Put right what is"
-    " named, and run the command again: what is known already does not count twice.",
-    "服务未接收自第 {line:,} 行起的内容。{problem}\n之前的行均已上报。请解决上述问题后重新运行该命令：已知事件不会重复计入。",
+_NONE_TAKEN = Text(
+    "The service did not take the events. {problem}\nPut right what is named, and run the command again.",
+    "服务未接收事件。{problem}\n请解决上述问题后重新运行该命令。",
+)
+_NOT_ALL_TAKEN = Text(
+    "The service did not take what was sent after line {before:,}. {problem}\nThe lines before were answered. Put right what is"
+    " named, and run the command again with the same file: what is known already does not count twice.",
+    "服务未接收第 {before:,} 行之后的内容。{problem}\n之前的行均已得到应答。请解决上述问题后，用同一文件重新运行该命令：已知事件不会重复计入。",
 )
 _NO_ADDRESS = Text(
     "Got '{url}', expected the address of the service, such as http://127.0.0.1:8000.",

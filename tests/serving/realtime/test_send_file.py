@@ -164,9 +164,30 @@ def _wait_until_logged(company: Path, upto: int) -> None:
 def test_a_service_that_never_answered_or_refuses_is_not_waited_for(url: str, tmp_path: Path, answer: Any) -> None:
     with between(url) as someone, service_at(someone.url, None, "en") as service:
         someone.next_answers[:] = [answer] * 4
-        with pytest.raises(SendingError, match="did not take what was sent from line 1 on"):
+        with pytest.raises(SendingError, match="The service did not take the events"):
             send_events(BytesIO(event("c-1")), service, tmp_path / "rejected")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_it_breaks_off_it_says_how_far_it_came(
+    url: str, company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MOST_LINES", 2)
+    before = len(logged(company))
+    content = b"\n".join([event("g-1"), b"no event", event("g-2"), event("g-3")])
+    with between(url) as someone, service_at(someone.url, None, "zh") as service:
+
+        def forbid(step: Text, done: float) -> None:
+            someone.next_answers[:] = [(403, {}, b"no more")]
+
+        with pytest.raises(SendingError) as broken:
+            send_events(BytesIO(content), service, tmp_path / "rejected", forbid)
+        assert "第 2 行之后" in broken.value.text.zh
+        assert "no more" in broken.value.text.zh
+        assert len(logged(company)) == before + 1
+        assert list(tmp_path.iterdir()) == []
+        assert send_events(BytesIO(content), service, tmp_path / "rejected") == Sent(4, 2, 1, 0, 1)
+    assert [one["line"] for one in rejections(tmp_path / "rejected")] == [2]
 
 
 def test_standard_input_is_read_once_and_the_key_may_stand_in_the_environment(
