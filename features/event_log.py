@@ -18,9 +18,10 @@ from features.text import Text
 
 EVENTS_FILE = "events.db"
 """The log's name inside a project's workspace."""
+COPY = "event_log"
+"""The table of a copy of the log, in a file that holds other things as well."""
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS events (
+_TABLE = """
   sequence INTEGER PRIMARY KEY,
   event_id TEXT NOT NULL UNIQUE,
   received_us INTEGER NOT NULL,  -- when it came in, microseconds since 1970; never falls as the sequence rises
@@ -29,7 +30,9 @@ CREATE TABLE IF NOT EXISTS events (
   customer_id TEXT NOT NULL,
   invoice_id TEXT,
   body BLOB NOT NULL             -- the row as JSON: instants are naive UTC
-);
+"""
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS events ({_TABLE});
 CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, sequence);
 CREATE INDEX IF NOT EXISTS events_of_invoice ON events (invoice_id, sequence) WHERE invoice_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_by_day ON events (occurred_us) WHERE occurred_us > received_us;
@@ -38,6 +41,13 @@ CREATE TRIGGER IF NOT EXISTS events_no_update BEFORE UPDATE ON events
   BEGIN SELECT RAISE(ABORT, 'the log of events is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_no_delete BEFORE DELETE ON events
   BEGIN SELECT RAISE(ABORT, 'the log of events is append-only'); END;
+"""
+_COLUMNS = "sequence, event_id, received_us, occurred_us, fact, customer_id, invoice_id, body"
+_FIRST_DIFFERENCE = f"""
+SELECT e.sequence FROM events AS e JOIN copied.{COPY} AS c USING (sequence)
+WHERE (e.event_id, e.received_us, e.occurred_us, e.fact, e.customer_id, e.invoice_id, e.body)
+  IS NOT (c.event_id, c.received_us, c.occurred_us, c.fact, c.customer_id, c.invoice_id, c.body)
+ORDER BY e.sequence LIMIT 1
 """
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS_AT_ONCE = 50_000
@@ -87,7 +97,9 @@ class EventLog:
         self.path = path
         with self._faults():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, busy_seconds, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                path.absolute().as_uri(), busy_seconds, isolation_level=None, check_same_thread=False, uri=True
+            )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(_TABLES)
@@ -121,6 +133,24 @@ class EventLog:
                 logged.append(Logged("accepted", last))
             self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             return logged
+
+    def add_copy(self, file: Path) -> int:
+        """Add what the copy of a log in ``file`` (see `copy_log`) holds beyond this one, all or nothing; gives how many.
+
+        The copy is of this log, older or newer, or this log is empty. Raises StorageError: they hold different events at the
+        same place; nothing is added.
+        """
+        with self._faults():
+            self._connection.execute("ATTACH ? AS copied", (f"{file.absolute().as_uri()}?mode=ro",))
+            try:
+                with self._writing():
+                    if (differing := self._connection.execute(_FIRST_DIFFERENCE).fetchone()) is not None:
+                        raise StorageError(_OF_ANOTHER, path=self.path, file=file, sequence=differing[0])
+                    asked = f"SELECT {_COLUMNS} FROM copied.{COPY} WHERE sequence > ? ORDER BY sequence"
+                    added = self._connection.execute(f"INSERT INTO events {asked}", (self._end()[0],))
+                return added.rowcount
+            finally:
+                self._connection.execute("DETACH copied")
 
     def last_sequence(self) -> int:
         """The sequence of the last event; 0 while there is none."""
@@ -217,6 +247,32 @@ def open_log(path: Path) -> Iterator[EventLog]:
         yield log
 
 
+def copy_log(path: Path, file: Path) -> None:
+    """Add the log at ``path``, as it is at one moment, to the SQLite file ``file`` as the table `COPY`; events go on coming in.
+
+    Raises StorageError: the log cannot be read or ``file`` not be written, which may then hold a part.
+    """
+    try:
+        with closing(sqlite3.connect(file, isolation_level=None, uri=True)) as connection:
+            connection.execute("ATTACH ? AS log", (f"{path.absolute().as_uri()}?mode=rw",))  # never makes one
+            connection.execute(f"CREATE TABLE {COPY} ({_TABLE})")
+            connection.execute(f"INSERT INTO {COPY} SELECT {_COLUMNS} FROM log.events ORDER BY sequence")
+    except sqlite3.Error as fault:
+        raise StorageError(_NOT_COPIED, path=path, fault=fault) from fault
+
+
+def copied_events(file: Path) -> int | None:
+    """How many events the copy of a log in ``file`` has; None: there is no copy in it. Raises StorageError."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (COPY,)).fetchone() is None:
+                return None
+            (count,) = connection.execute(f"SELECT count(*) FROM {COPY}").fetchone()
+            return int(count)
+    except sqlite3.Error as fault:
+        raise StorageError(_NOT_COPIED, path=file, fault=fault) from fault
+
+
 def microseconds(instant: datetime) -> int:
     """An aware instant as microseconds since 1970."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
@@ -224,6 +280,18 @@ def microseconds(instant: datetime) -> int:
 
 _UNUSABLE = Text(
     "The log of events {path} cannot be used ({fault}); nothing was added. Check that the folder exists and can be written"
-    " and that the disk has room, and send the events again.",
-    "无法使用事件日志 {path}（{fault}）；未添加任何事件。请检查该文件夹是否存在、可写且磁盘有余量，然后重新发送。",
+    " and that the disk has room, and try again.",
+    "无法使用事件日志 {path}（{fault}）；未添加任何事件。请检查该文件夹是否存在、可写且磁盘有余量，然后重试。",
+)
+_NOT_COPIED = Text(
+    "The log of events {path} cannot be copied ({fault}). Check that it can be read and that the disk of the copy has"
+    " room, and try again.",
+    "无法复制事件日志 {path}（{fault}）。请检查其是否可读、副本所在磁盘是否有余量，然后重试。",
+)
+_OF_ANOTHER = Text(
+    "The log of events {path} and the one in {file} have different events at place {sequence:,}: they are two logs, and"
+    " none replaces the other. Nothing was changed. If the events of {path} are not needed here, stop the service, move that"
+    " file and those that begin with its name elsewhere, and restore again.",
+    "事件日志 {path} 与 {file} 中的日志在第 {sequence:,} 位的事件不同：二者并非同一日志，互不替换。未作任何更改。如不再需要 {path}"
+    " 中的事件，请停止服务，将该文件及以其名称开头的文件移走，然后重新恢复。",
 )

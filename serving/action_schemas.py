@@ -43,7 +43,7 @@ def _in_utc(value: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, BeforeValidator(_text_of_instant), AfterValidator(_in_utc)]
-EntryId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+EntryId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 Note = Annotated[str, Field(max_length=MAX_NOTE)]
 Money = Annotated[float, Field(allow_inf_nan=False, strict=True, ge=-1e15, le=1e15)]

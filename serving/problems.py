@@ -190,6 +190,7 @@ _FINDINGS: dict[str, Text] = {
     "less_than_equal": Text("It must be at most {le}.", "不得大于 {le}。"),
     "string_too_short": Text("It must have at least {min_length} character(s).", "至少需要 {min_length} 个字符。"),
     "string_too_long": Text("It must have at most {max_length} characters.", "至多 {max_length} 个字符。"),
+    "string_pattern_mismatch": Text("An id cannot hold the character NUL.", "编号不得含有字符 NUL。"),
     "too_short": Text("It must hold at least {min_length} item(s).", "至少需要 {min_length} 项。"),
     "too_long": Text("It must hold at most {max_length} items.", "至多 {max_length} 项。"),
     "literal_error": Text("It must be one of {expected}.", "只能是以下之一：{expected}。"),

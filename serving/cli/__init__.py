@@ -25,6 +25,7 @@ def app() -> typer.Typer:
         alerts,
         backup,
         demo,
+        events,
         experiments,
         explain,
         facts,
@@ -70,6 +71,7 @@ def app() -> typer.Typer:
     application.add_typer(models.group(), name=models.NAME, help=here(models.HELP))
     application.add_typer(experiments.group(), name=experiments.NAME, help=here(experiments.HELP))
     application.add_typer(keys.group(), name=keys.NAME, help=here(keys.HELP))
+    application.add_typer(events.group(), name=events.NAME, help=here(events.HELP))
     return application
 
 

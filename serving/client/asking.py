@@ -96,7 +96,8 @@ class Asking:
                 wait = _seconds_to_wait(answer)
                 if attempt == ATTEMPTS or wait > LONGEST_PAUSE_SECONDS:
                     request_id = answer.headers.get("x-request-id")
-                    raise told(answer.status_code, answer.reason_phrase, answer.content, request_id)
+                    again = None if wait == float("inf") else wait
+                    raise told(answer.status_code, answer.reason_phrase, answer.content, request_id, again)
             time.sleep(wait)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")

@@ -17,7 +17,7 @@ class RetinueProblem(Exception):
     """A request that was not answered as wished (RFC 9457).
 
     ``status`` is that of HTTP, None where nothing came back; ``errors`` are the faulty parts of the request; by
-    ``request_id`` it is found in the service's log.
+    ``request_id`` it is found in the service's log; ``retry_after_seconds`` is when to come again, if that was told.
     """
 
     def __init__(
@@ -28,26 +28,29 @@ class RetinueProblem(Exception):
         type_: str = "about:blank",
         errors: Sequence[ProblemFinding] = (),
         request_id: str | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(status, title, detail)
         self.status, self.title, self.detail, self.type = status, title, detail, type_
         self.errors, self.request_id = tuple(errors), request_id
+        self.retry_after_seconds = retry_after_seconds
 
     def __str__(self) -> str:
         parts = [f"{self.title}: {self.detail}", *(f"{error['where']}: {error['message']}" for error in self.errors)]
         return "\n".join(parts)
 
 
-def told(status: int, reason: str, body: bytes, request_id: str | None) -> RetinueProblem:
+def told(
+    status: int, reason: str, body: bytes, request_id: str | None, retry_after_seconds: float | None = None
+) -> RetinueProblem:
     """The problem of an answer; of one that is no problem document (a proxy's), what its beginning says."""
     try:
         document: Any = json.loads(body)
         title, detail, type_ = document["title"], document["detail"], document["type"]
     except (ValueError, KeyError, TypeError):
-        return RetinueProblem(
-            status, f"{status} {reason}", body[:500].decode("utf-8", "replace"), request_id=request_id
-        )
-    return RetinueProblem(status, title, detail, type_, document.get("errors") or (), request_id)
+        title, detail, type_, document = f"{status} {reason}", body[:500].decode("utf-8", "replace"), "about:blank", {}
+    errors = document.get("errors") or ()
+    return RetinueProblem(status, title, detail, type_, errors, request_id, retry_after_seconds)
 
 
 def unreachable(url: str, fault: Exception, language: str | None) -> RetinueProblem:

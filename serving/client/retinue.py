@@ -163,17 +163,21 @@ class Retinue:
         Each event has its own ``event_id``, so that all of them may be sent again after a problem. What was not taken
         stands in ``rejections``, with its ``line``: the place among all events, from 1.
         """
+        return self.send_lines(map(written, events))
+
+    def send_lines(self, lines: Iterable[bytes]) -> EventsAnswer:
+        """Tell facts that are written already, each as one line of JSON without its end, as `send_events` does."""
         total = EventsAnswer(accepted=0, duplicate=0, rejected=0, sequence=0, rejections=[])
         sent = 0
-        for lines in _bodies(events):
-            part: EventsAnswer = self._asking.post_body("/v1/events", b"\n".join(lines), "application/x-ndjson")
+        for together in in_requests(lines):
+            part: EventsAnswer = self._asking.post_body("/v1/events", b"\n".join(together), "application/x-ndjson")
             total["accepted"] += part["accepted"]
             total["duplicate"] += part["duplicate"]
             total["rejected"] += part["rejected"]
             total["sequence"] = max(total["sequence"], part["sequence"])
             for rejection in part["rejections"]:
                 total["rejections"].append({**rejection, "line": rejection["line"] + sent})
-            sent += len(lines)
+            sent += len(together)
         return total
 
     def events_status(self) -> EventsStatus:
@@ -249,16 +253,15 @@ def _in_parts(items: Iterable[T], most: int) -> Iterator[list[T]]:
         yield part
 
 
-def _bodies(events: Iterable[Mapping[str, Any]]) -> Iterator[list[bytes]]:
-    """Events as lines, as many together as one request takes."""
-    lines: list[bytes] = []
+def in_requests(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Lines of events, as many together as one request takes; a longer one stands alone."""
+    together: list[bytes] = []
     size = 0
-    for event in events:
-        line = written(event)
-        if lines and (len(lines) == MOST_LINES or size + len(line) + 1 > MOST_BYTES):
-            yield lines
-            lines, size = [], 0
-        lines.append(line)
+    for line in lines:
+        if together and (len(together) == MOST_LINES or size + len(line) + 1 > MOST_BYTES):
+            yield together
+            together, size = [], 0
+        together.append(line)
         size += len(line) + 1
-    if lines:
-        yield lines
+    if together:
+        yield together

@@ -1,16 +1,20 @@
-"""Backup and restore: the rows of all tables as one SQLite file, from and into either database, while serving goes on."""
+"""Backup and restore: the rows of all tables as one SQLite file, from and into either database, while serving goes on.
+
+The log of events goes with them, as a table of its own. It is only ever added to, by a restore as well.
+"""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, delete, func, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
 from features.errors import StorageError
+from features.event_log import copied_events, copy_log, open_log
 from features.progress import Progress, silent
 from features.text import Text
 from features.writing import atomic_file
@@ -32,24 +36,29 @@ _CHECKING = Text("checking the backup", "检查备份")
 
 @dataclass(frozen=True)
 class Content:
-    """What a store or a backup holds: the run that is served, and how many rows there are of all tables."""
+    """What a store or a backup holds: the run that is served, how many rows there are of all tables, and of a backup how
+    many events, if it has their log.
+    """
 
     run: PublishedRun | None
     rows: int
+    events: int | None = None
 
 
 def content_of(connection: Connection) -> Content:
-    """What a store or a backup holds."""
+    """What the tables of a store or a backup hold."""
     counts = (connection.scalar(select(func.count()).select_from(table)) for table in METADATA.sorted_tables)
     return Content(current_run(connection), sum(count or 0 for count in counts))
 
 
-def back_up(store: Store, file: Path, progress: Progress = silent) -> Content:
+def back_up(store: Store, file: Path, progress: Progress = silent, events: Path | None = None) -> Content:
     """Write all that the store holds at one moment into ``file``, which appears when it is whole.
 
-    Raises StorageError: the store cannot be read, ``file`` cannot be written or is the store itself.
+    What the log of events at ``events`` holds goes with it, if there is one, as of a moment later: no event that counts in
+    the scores is missing. Raises StorageError: the store or the log cannot be read, ``file`` cannot be written or is
+    one of them.
     """
-    if isinstance(store.place, Path) and file.resolve() == store.place.resolve():
+    if any(isinstance(place, Path) and file.resolve() == place.resolve() for place in (store.place, events)):
         raise StorageError(_ITSELF, file=file)
     with atomic_file(file) as temporary:
         if isinstance(store.place, Path):
@@ -58,10 +67,17 @@ def back_up(store: Store, file: Path, progress: Progress = silent) -> Content:
         else:
             _copy_into(temporary, store, progress)
         _settle(temporary)
+        if events is not None and events.exists():
+            copy_log(events, temporary)
         with _reading_file(temporary) as connection:
-            content = content_of(connection)
+            content = backed_up(connection, temporary)
     progress(_COPYING, 1.0)
     return content
+
+
+def backed_up(connection: Connection, file: Path) -> Content:
+    """What the backup in ``file`` holds, whose tables are at ``connection`` (see `opened_backup`). Raises StorageError."""
+    return replace(content_of(connection), events=copied_events(file))
 
 
 def _copy_into(file: Path, store: Store, progress: Progress) -> None:
@@ -73,19 +89,24 @@ def _copy_into(file: Path, store: Store, progress: Progress) -> None:
         copy.close()
 
 
-def restore(store: Store, file: Path, progress: Progress = silent) -> Content:
+def restore(store: Store, file: Path, progress: Progress = silent, events: Path | None = None) -> Content:
     """Put what a backup holds in the place of all that the store holds, in one transaction; readers see the old or the new.
 
-    Raises StorageError: ``file`` is no backup, is damaged or comes from a newer Retinue; the store cannot be written.
+    The log of events at ``events`` keeps what it has, and gets what it lacks of the backup's. Raises StorageError: ``file``
+    is no backup, is damaged or comes from a newer Retinue; the store cannot be written; the log is another one.
     """
     with opened_backup(file, progress) as source:
-        content = content_of(source)
+        content = backed_up(source, file)
         with writing(store) as target:
             with _without_guards(target):
                 for table in reversed(METADATA.sorted_tables):
                     target.execute(delete(table))
                 _copy_rows(source, target, content.rows, progress)
             _count_on(target)
+            if events is not None and content.events is not None:
+                # Last, and before the store's own commit: scores that count an event are never there without it.
+                with open_log(events) as log:
+                    log.add_copy(file)
     progress(_COPYING, 1.0)
     return content
 
@@ -183,12 +204,9 @@ def _settle(file: Path) -> None:
 
 def told(content: Content) -> Text:
     """What a store or a backup holds, in words."""
-    if content.run is None:
-        return Text("{rows:,} rows, no published scores", "{rows:,} 行，无已发布评分").format(rows=content.rows)
-    return Text(
-        "{rows:,} rows, with the scores of run {run} as of {day:%Y-%m-%d}",
-        "{rows:,} 行，含批次 {run}（时点 {day:%Y-%m-%d}）的评分",
-    ).format(rows=content.rows, run=content.run.run_id, day=content.run.as_of)
+    run, rows = content.run, content.rows
+    said = _UNPUBLISHED.format(rows=rows) if run is None else _HELD.format(rows=rows, run=run.run_id, day=run.as_of)
+    return said if content.events is None else _WITH_EVENTS.format(rest=said, events=content.events)
 
 
 def place_of(store: Store) -> str:
@@ -196,9 +214,15 @@ def place_of(store: Store) -> str:
     return shown(store.place)
 
 
+_UNPUBLISHED = Text("{rows:,} rows, no published scores", "{rows:,} 行，无已发布评分")
+_HELD = Text(
+    "{rows:,} rows, with the scores of run {run} as of {day:%Y-%m-%d}",
+    "{rows:,} 行，含批次 {run}（时点 {day:%Y-%m-%d}）的评分",
+)
+_WITH_EVENTS = Text("{rest}, and {events:,} events", "{rest}，以及 {events:,} 个事件")
 _ITSELF = Text(
-    "{file} is the store itself; nothing was written. Name another file for the backup.",
-    "{file} 就是存储本身；未写入任何内容。请为备份指定另一个文件。",
+    "{file} is the store itself, or the log of events; nothing was written. Name another file for the backup.",
+    "{file} 就是存储本身或事件日志；未写入任何内容。请为备份指定另一个文件。",
 )
 _DAMAGED = Text(
     "{file} is no whole backup of a Retinue store ({fault}); nothing was changed. Take another one, or make one with"

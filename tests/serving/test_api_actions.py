@@ -89,6 +89,7 @@ def test_a_thousand_outcomes_fit_into_a_request_and_one_more_does_not(server: st
         ({"customer_id": ""}, "body.1.customer_id"),
         ({"customer_id": "x" * 513}, "body.1.customer_id"),
         ({"note": "x" * 2001}, "body.1.note"),
+        ({"action_id": "a\0"}, "body.1.action_id"),
         ({"colour": "red"}, "body.1.colour"),
     ],
 )

@@ -31,12 +31,14 @@ COMMANDS = (
     "models",
     "experiment",
     "keys",
+    "events",
 )
 GROUPS = {
     "alerts": ("raise", "list", "show", "act"),
     "models": ("list", "show", "compare", "promote", "challenge", "rollback", "ledger"),
     "experiment": ("assign", "report", "export", "learn"),
     "keys": ("create", "list", "rotate", "revoke"),
+    "events": ("send",),
 }
 
 

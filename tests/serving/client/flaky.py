@@ -12,17 +12,18 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Between(NamedTuple):
-    """Its address, what it does with the next requests, and every request that came, as method and path."""
+    """Its address, what it does with the next requests, and every request that came: method and path, and its headers."""
 
     url: str
     next_answers: "list[Answer | Literal['lose']]"
     seen: list[tuple[str, str]]
+    headers: list[dict[str, str]]
 
 
 @contextmanager
 def between(service: str) -> Iterator[Between]:
     """Somebody between who passes on to ``service`` what he has no answer of his own for."""
-    told = Between("", [], [])
+    told = Between("", [], [], [])
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version: ClassVar[str] = "HTTP/1.1"
@@ -30,6 +31,7 @@ def between(service: str) -> Iterator[Between]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             told.seen.append((self.command, self.path))
+            told.headers.append({name.lower(): value for name, value in self.headers.items()})
             own = told.next_answers.pop(0) if told.next_answers else None
             if own == "lose":
                 self.close_connection = True

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import serving.client.asking as asking
 from serving.alerts.cases import raise_alerts
 from serving.client import Language, Retinue, RetinueProblem
-from serving.client.retinue import MOST_BYTES, MOST_LINES, _bodies
+from serving.client.asking import written
+from serving.client.retinue import MOST_BYTES, MOST_LINES, in_requests
 from serving.store import open_store, publish, store_plan
 from tests.serving.alerts.cases import POLICY, findings
 from tests.serving.client.flaky import Between, between
@@ -284,22 +285,22 @@ def test_what_is_lost_or_turned_away_is_asked_again(through: Retinue, someone: B
 
 
 @pytest.mark.parametrize(
-    ("answers", "status", "requests"),
+    ("answers", "status", "requests", "again"),
     [
-        ([BUSY] * 9, 503, asking.ATTEMPTS),
-        (["lose"] * 9, None, asking.ATTEMPTS),
-        ([(503, {"Retry-After": "3600"}, BUSY[2])], 503, 1),
-        ([(503, {}, b"<html>no</html>")], 503, 1),
-        ([(502, {"Retry-After": "0"}, b"<html>no</html>")], 502, 1),
+        ([BUSY] * 9, 503, asking.ATTEMPTS, 0),
+        (["lose"] * 9, None, asking.ATTEMPTS, None),
+        ([(503, {"Retry-After": "3600"}, BUSY[2])], 503, 1, 3600),
+        ([(503, {}, b"<html>no</html>")], 503, 1, None),
+        ([(502, {"Retry-After": "0"}, b"<html>no</html>")], 502, 1, None),
     ],
 )
 def test_asking_again_has_an_end(
-    through: Retinue, someone: Between, answers: list[Any], status: int | None, requests: int
+    through: Retinue, someone: Between, answers: list[Any], status: int | None, requests: int, again: int | None
 ) -> None:
     someone.next_answers[:] = answers
     with pytest.raises(RetinueProblem) as raised:
         through.customer("C-1")
-    assert raised.value.status == status
+    assert (raised.value.status, raised.value.retry_after_seconds) == (status, again)
     assert len(someone.seen) == requests
 
 
@@ -315,13 +316,13 @@ def test_what_a_proxy_says_is_passed_on(through: Retinue, someone: Between) -> N
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 3 * MOST_LINES + 1))
 def test_all_events_are_sent_in_order_in_parts_that_the_service_takes(number: int) -> None:
-    parts = list(_bodies({"event_id": n} for n in range(number)))
+    parts = list(in_requests(written({"event_id": n}) for n in range(number)))
     assert [line for part in parts for line in part] == [b'{"event_id":%d}' % n for n in range(number)]
     assert all(0 < len(part) <= MOST_LINES for part in parts)
     assert len(parts) == -(-number // MOST_LINES)
 
 
 def test_long_events_are_sent_fewer_together() -> None:
-    parts = list(_bodies({"note": "x" * 900_000, "n": n} for n in range(7)))
+    parts = list(in_requests(written({"note": "x" * 900_000, "n": n}) for n in range(7)))
     assert [len(part) for part in parts] == [3, 3, 1]
     assert all(len(b"\n".join(part)) <= MOST_BYTES for part in parts)

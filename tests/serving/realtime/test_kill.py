@@ -25,16 +25,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning:pandas.e
 
 
 class Server:
-    """A real server in a process of its own, started again after each kill."""
+    """A real server in a process of its own, started again after each kill, at the same address."""
 
     def __init__(self, folder: Path, workers: int = 1) -> None:
-        self._folder, self._workers = folder, workers
+        self._folder, self._workers, self._port = folder, workers, 0
         self.start()
 
     def start(self) -> None:
         code = (
             "from pathlib import Path; from serving.cli.serve import serve;"
-            f" serve(Path({str(self._folder)!r}), port=0, workers={self._workers})"
+            f" serve(Path({str(self._folder)!r}), port={self._port}, workers={self._workers})"
         )
         environment = {**os.environ, "RETINUE_LANGUAGE": "en"}
         self.process = subprocess.Popen(
@@ -47,6 +47,7 @@ class Server:
         assert self.process.stdout is not None
         found = (re.search(r"http://[\d.]+:\d+", line) for line in self.process.stdout)
         self.address = next(match.group() for match in found if match)
+        self._port = int(self.address.rpartition(":")[2])
 
     def kill(self) -> None:
         self.process.kill()
