@@ -155,6 +155,7 @@ def _sqlite(path: Path, mode: str, begin: str, busy_seconds: float) -> Engine:
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         _keep_a_log(connection, busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = FAST")
         if mode == "rw":
             connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
