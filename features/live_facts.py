@@ -146,7 +146,7 @@ class LiveFacts:
     def _insert(self, name: str, source: str, rows: pa.Table) -> None:
         self._filled.add(name)
         given = self._given[name, source]
-        given.put(rows.combine_chunks().cast(given.schema))  # a part for each customer is read one by one
+        given.put(rows.combine_chunks().replace_schema_metadata())  # a part for each customer is read one by one
         self.facts.connection.execute(f"EXECUTE {quoted(f'insert {source} of {name}')}")
         given.clear()
 

@@ -300,12 +300,12 @@ def score_frame(
         frame["as_of"].iloc[0].astimezone(project.timezone) if len(frame) else None,
     )
     currency = project.project.currency
-    scored = scored.assign(**_times(frame, active, probability, model))
     reasons = _reasons(frame, active, champion, project)
     abstained = abstentions(frame, can_be_lost, model).mask(withheld.notna(), withheld.map(_both, na_action="ignore"))
     scored = scored.assign(
+        **_times(frame, active, probability, model),
         **{name: advice[name] for name in advice.columns},
-        why=_why(scored.assign(**advice), playbook, reasons, abstained, currency),
+        why=_why(frame, advice["recommended_action"], playbook, reasons, abstained, currency),
         customer_name=frame["name"],
         churn_horizon_days=model.facts.horizon_days,
         value_horizon_days=project.value.horizon_days,
@@ -349,7 +349,9 @@ def _bands(probability: Floats, project: Project) -> pd.Series:
     return pd.Series(named, dtype="object").where(~np.isnan(probability), None)
 
 
-def _why(scored: pd.DataFrame, playbook: Playbook, reasons: pa.Array, abstained: pd.Series, currency: str) -> pd.Series:
+def _why(
+    frame: pd.DataFrame, action: pd.Series, playbook: Playbook, reasons: pa.Array, abstained: pd.Series, currency: str
+) -> pd.Series:
     """The sentence that goes with the recommendation: the debt for an action on overdue money, else the first reason.
 
     A customer without a probability is told why there is none.
@@ -361,9 +363,9 @@ def _why(scored: pd.DataFrame, playbook: Playbook, reasons: pa.Array, abstained:
         language: pd.Series(strongest.field(language).take(pa.array(first, mask=first < 0)).to_pandas(), dtype="object")
         for language in LANGUAGES
     }
-    on_debt = scored["recommended_action"].isin([a.id for a in playbook.actions if a.effect.kind == "overdue"])
+    on_debt = action.isin([a.id for a in playbook.actions if a.effect.kind == "overdue"])
     if on_debt.any():
-        debts = told("balance", scored, currency)
+        debts = told("balance", frame, currency)
         sentences = {language: sentences[language].mask(on_debt, debts[language]) for language in LANGUAGES}
     pairs = pd.DataFrame(sentences)
     texts = pd.Series(pairs.to_dict("records"), dtype="object")
