@@ -94,7 +94,7 @@ class Leaves:
         """The sum of the values of the leaves that rows reach, one in each tree, shape (rows,)."""
         place = (reached * np.uint16(_DE_BRUIJN)) >> np.uint16(_HIGHEST)
         place += (np.arange(len(self.whole)) * MOST_LEAVES).astype(np.uint16)
-        return self.values.take(place) @ np.ones(len(self.whole), dtype=np.float32)
+        return self.values.take(place).sum(axis=1)  # as a product with ones, BLAS would wait for itself in many threads
 
 
 def _leaves_below(tree: Mapping[str, Any]) -> list[int]:
