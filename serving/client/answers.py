@@ -18,14 +18,20 @@ AlertCaseKind = Literal[
     "falling_satisfaction",
 ]
 Arm = Literal["treated", "control", "withheld"]
+Basis = Literal["history", "look_alikes"]
 Because = Literal["missing", "damaged", "unfit"]
+Bucket = Literal["current", "1_30", "31_60", "61_90", "over_90"]
 Channel = Literal["phone", "visit", "email", "message", "letter"]
 ChurnBand = Literal["low", "medium", "high"]
 Colour = Literal["yellow", "orange", "red"]
+CreditBasis = Literal["history", "look_alikes"]
 CreditClass = Literal["A", "B", "C", "D", "E"]
+CreditResponse = Literal["none", "early_discount", "secure", "instalments", "dun"]
 Direction = Literal["raises", "lowers"]
 Kind = Literal["retained", "left", "purchase", "payment", "contact", "other"]
+LateBand = Literal["low", "medium", "high"]
 LifecycleStage = Literal["prospect", "development", "growth", "maturity", "termination"]
+Payer = Literal["cannot_pay", "will_not_pay", "unclear"]
 Problem = Literal["invalid", "conflict"]
 Role = Literal["champion", "challenger"]
 Status = Literal["open", "acknowledged", "in_work", "resolved", "verified", "expired"]
@@ -384,6 +390,89 @@ class AlertMove(TypedDict):
     what: What
     owner: NotRequired[str | None]
     note: NotRequired[str | None]
+
+
+class CustomerReceivables(TypedDict):
+    """What one customer owes at ``as_of``, how it pays, how far it can be trusted, and how to answer."""
+
+    customer_id: str
+    as_of: str
+    currency: str
+    balance: float
+    open: float
+    overdue: float
+    open_current: float
+    open_1_30: float
+    open_31_60: float
+    open_61_90: float
+    open_over_90: float
+    disputed_open: float
+    unapplied: float
+    open_items: int
+    oldest_overdue_days: int
+    credit_limit: float | None
+    credit_used_share: float | None
+    dso_days: float | None
+    late_share: float | None
+    late_probability: float | None
+    expected_loss: float | None
+    credit_class: CreditClass | None
+    credit_score: float | None
+    credit_probability: float | None
+    credit_probability_low: float | None
+    credit_probability_high: float | None
+    credit_basis: CreditBasis | None
+    points_character: float | None
+    points_capacity: float | None
+    points_capital: float | None
+    points_collateral: float | None
+    points_conditions: float | None
+    has_overdue_risk: bool
+    payer: Payer | None
+    evidence: BilingualText | None
+    credit_response: CreditResponse | None
+    credit_response_name: BilingualText | None
+    dunning_step: str | None
+    dunning_step_name: BilingualText | None
+    suggested_credit_limit: float | None
+    suggested_terms_days: float | None
+    suggested_deposit_share: float | None
+    instalments: float | None
+    instalment_amount: float | None
+    early_discount_share: float | None
+    early_discount_annual_cost: float | None
+
+
+class InvoiceRisk(TypedDict):
+    """One open invoice at ``as_of``: what is open, and when the money may be expected."""
+
+    invoice_id: str
+    customer_id: str
+    as_of: str
+    issued_at: str
+    due_at: str
+    amount: float
+    open_amount: float
+    days_overdue: int
+    bucket: Bucket
+    disputed: bool | None
+    late_probability: float | None
+    late_30_probability: float | None
+    late_band: LateBand | None
+    expected_paid_at: str | None
+    expected_paid_low: str | None
+    expected_paid_high: str | None
+    unpaid_probability: float | None
+    basis: Basis | None
+    currency: str
+    model_version: str | None
+
+
+class ReceivablesAnswer(TypedDict):
+    """One customer's debts with its open invoices, the oldest first."""
+
+    customer: CustomerReceivables
+    invoices: list[InvoiceRisk]
 
 
 class RunSummary(TypedDict):

@@ -14,7 +14,7 @@ Schema = Mapping[str, Any]
 ROOTS = (
     *("Score", "LookupAnswer", "Recommendations", "ScoreAnswer", "EventsAnswer", "EventsStatus", "LogAnswer"),
     *("ActionEntry", "OutcomeEntry", "PlanSummary", "PlanItem", "AlertCase", "AlertAnswer", "AlertMove"),
-    *("PublishedRun", "Readiness", "ProblemFinding"),
+    *("ReceivablesAnswer", "InvoiceRisk", "PublishedRun", "Readiness", "ProblemFinding"),
 )
 """The types that the client's methods name; those that they are made of come along."""
 

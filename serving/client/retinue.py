@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Literal, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
 from .answers import (
@@ -15,6 +15,7 @@ from .answers import (
     BilingualText,
     EventsAnswer,
     EventsStatus,
+    InvoiceRisk,
     LogAnswer,
     LookupAnswer,
     OutcomeEntry,
@@ -22,6 +23,7 @@ from .answers import (
     PlanSummary,
     PublishedRun,
     Readiness,
+    ReceivablesAnswer,
     Recommendations,
     Score,
     ScoreAnswer,
@@ -118,6 +120,24 @@ class Retinue:
     def recommendations(self, customer_id: str) -> Recommendations:
         """What to do about one customer, what else would fit, and what the plan holds for it."""
         return cast(Recommendations, self._asking.get(f"/v1/customers/{_quoted(customer_id)}/recommendations"))
+
+    # Receivables
+
+    def receivables(self, customer_id: str) -> ReceivablesAnswer:
+        """What one customer owes and its open invoices. Raises RetinueProblem with status 404: it has neither invoices nor payments."""
+        return cast(ReceivablesAnswer, self._asking.get(f"/v1/customers/{_quoted(customer_id)}/receivables"))
+
+    def invoices(
+        self,
+        risk: Literal["high", "medium", "low"] | None = None,
+        overdue: bool | None = None,
+        customer: str | None = None,
+    ) -> Iterator[InvoiceRisk]:
+        """Open invoices, those first of which most money is expected to come late."""
+        is_overdue = None if overdue is None else str(overdue).lower()
+        return self._all(
+            "/v1/invoices", "invoices", {"risk": risk, "overdue": is_overdue, "customer": customer, "limit": PAGE}
+        )
 
     # Scores on request
 

@@ -94,7 +94,8 @@ class Leaves:
         """The sum of the values of the leaves that rows reach, one in each tree, shape (rows,)."""
         place = (reached * np.uint16(_DE_BRUIJN)) >> np.uint16(_HIGHEST)
         place += (np.arange(len(self.whole)) * MOST_LEAVES).astype(np.uint16)
-        return self.values.take(place).sum(axis=1)  # as a product with ones, BLAS would wait for itself in many threads
+        # as a product with ones it would be given to BLAS, whose threads wait for each other
+        return np.asarray(self.values.take(place).sum(axis=1), dtype=np.float32)
 
 
 def _leaves_below(tree: Mapping[str, Any]) -> list[int]:

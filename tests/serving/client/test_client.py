@@ -18,7 +18,18 @@ from serving.client.retinue import MOST_BYTES, MOST_LINES, in_requests
 from serving.store import open_store, publish, store_plan
 from tests.serving.alerts.cases import POLICY, findings
 from tests.serving.client.flaky import Between, between
-from tests.serving.conftest import ODD_ID, STANDING, run, score, serving, table, write_project
+from tests.serving.conftest import (
+    DEBTORS,
+    INVOICES,
+    ODD_ID,
+    STANDING,
+    debts,
+    run,
+    score,
+    serving,
+    table,
+    write_project,
+)
 from tests.serving.security.company import key as make_key
 from tests.serving.test_api_plan import item, summary
 
@@ -41,7 +52,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         score("C-2", churn_band="low", segment="lost", expected_profit=50.0),
         score(ODD_ID, expected_profit=45.0),
     ]
-    publish(store, run(), table([*known, *(score(customer, expected_profit=1.0) for customer in ORDINARY)]))
+    everybody = table([*known, *(score(customer, expected_profit=1.0) for customer in ORDINARY)])
+    publish(store, run(), everybody, debts(DEBTORS, INVOICES))
     cases = {("C-1", "open_complaint"): 3, ("C-1", "churn_risk"): 1, ("C-2", "churn_risk"): 2}
     raise_alerts(store, findings(0, cases), POLICY)
     items = [item(n, customer, team="sales" if n % 2 else "service") for n, customer in enumerate(ORDINARY[:700], 1)]
@@ -171,6 +183,17 @@ def test_the_plan_is_read_whole(retinue: Retinue) -> None:
     assert told["recommended_action"] == "call"
     assert told["planned"] is not None
     assert told["planned"]["place"] == 1
+
+
+def test_what_a_customer_owes_and_what_comes_late(retinue: Retinue) -> None:
+    owed = retinue.receivables(ODD_ID)
+    assert (owed["customer"]["customer_id"], [i["invoice_id"] for i in owed["invoices"]]) == (ODD_ID, ["R/3 ü"])
+    assert [i["invoice_id"] for i in retinue.invoices()] == ["R/3 ü", "R-1", "R-2"]
+    assert [i["invoice_id"] for i in retinue.invoices(risk="high")] == ["R-1"]
+    assert [i["invoice_id"] for i in retinue.invoices(overdue=False, customer="C-1")] == ["R-2"]
+    with pytest.raises(RetinueProblem) as problem:
+        retinue.receivables("C-2")
+    assert problem.value.status == 404
 
 
 def test_warnings_are_listed_the_gravest_first_and_worked_on(retinue: Retinue) -> None:

@@ -1,6 +1,7 @@
 """When, in sentences: the median with its interval, or that it lies beyond what can be seen."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,7 @@ def timing_sentences(kind: str, curves: SurvivalCurves) -> tuple[NDArray[np.obje
     return english[place], chinese[place]
 
 
+@lru_cache(maxsize=10_000)
 def _days(days: float) -> Text:
     """Whole days with their unit."""
     return Text("1 day", "1 天") if round(days) == 1 else Text("{n} days", "{n} 天").format(n=round(days))
