@@ -146,6 +146,8 @@ class XGBoostChurn:
 
     def contributions_of_few(self, frame: pd.DataFrame) -> Floats:
         """The same without tables, which take as long for one row as for a thousand, and longer to be made."""
+        if frame.empty:
+            return np.zeros((0, len(self.features)))
         values = self.booster.predict(matrix(frame, self.features, self.categories), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float64)
 
