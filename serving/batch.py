@@ -30,9 +30,10 @@ from serving.decisions.expected_profit import Beliefs
 from serving.decisions.learnt import with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
+from serving.population import PopulationCount
 from serving.realtime.notes import notes_for
 from serving.receivable_schemas import DEBTORS_SCHEMA
-from serving.schemas import PublishedRun
+from serving.schemas import PopulationDrift, PublishedRun
 from serving.score_schema import SCORES_SCHEMA
 from serving.scores_file import SCORES_FILE, PassingRows, ScoresFile, batches_of
 from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
@@ -194,6 +195,7 @@ def score(
         debtors = PassingRows(project.workspace, DEBTORS_SCHEMA)
         files.callback(debtors.close)
         snapshot = files.enter_context(snapshot_writer(project, level.shift, learnt.notes() if learnt else None))
+        counted = PopulationCount(models.champion.stored.population)
         columns: list[str] = []
         beliefs = beliefs_of(project, playbook)  # once: what is learnt meanwhile must not divide one run
         for block in blocks(everybody, project, playbook, models.credit):
@@ -201,6 +203,7 @@ def score(
             progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=customers), done)
             scores = _scores(block, project, models, playbook, beliefs)
             written.add(scores)
+            counted.add(block.features, scores)
             snapshot.add(block.features.assign(**block.learnt.columns()) if block.learnt else block.features, scores)
             if block.debtors is not None:
                 debtors.add(block.debtors)
@@ -216,7 +219,7 @@ def score(
             pq.write_table(invoices, files.enter_context(atomic_file(invoices_file)))
             debts = Debts(debtors.batches(), invoices.to_batches())
         del everybody, names, stands, found  # a gigabyte for a million customers, which the store can use better
-        run = _run(run_id, as_of, clock(), models.champion, project)
+        run = _run(run_id, as_of, clock(), models.champion, project, counted.drift())
         kept = snapshot.keep(project, run_id)
         if index is not None:
             keep_index(index, run_id, notes_for(models.champion, level.shift, models.segments, rows.names, columns))
@@ -253,10 +256,12 @@ def _scores(block: Block, project: Project, models: _Models, playbook: Playbook,
     return score_frame(block.named, project, models.champion, segments, playbook, known)
 
 
-def _run(run_id: str, as_of: datetime, published_at: datetime, champion: Champion, project: Project) -> Run:
+def _run(
+    run_id: str, as_of: datetime, at: datetime, champion: Champion, project: Project, drift: PopulationDrift | None
+) -> Run:
     facts = champion.stored.facts
     as_learnt = project.churn.model_copy(update={"horizon_days": facts.horizon_days})
-    return Run(run_id, as_of, published_at, champion.version, facts.metrics[facts.kind], outcome_of(as_learnt))
+    return Run(run_id, as_of, at, champion.version, facts.metrics[facts.kind], outcome_of(as_learnt), drift)
 
 
 def score_frame(

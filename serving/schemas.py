@@ -9,11 +9,38 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.score_schema import Answer, BilingualText, CustomerId, Score
+from training.models.population import MOVED
 
 MAX_LOOKUP = 1000
 """How many customers one look-up may ask for."""
 MAX_PAGE = 500
 """How many customers one page of a list may hold."""
+
+
+class FeatureDrift(Answer):
+    """A feature whose values have moved since training."""
+
+    feature: str = Field(description="The feature / 特征")
+    index: float = Field(description="Population stability index / 群体稳定性指标（PSI）")
+
+
+class PopulationDrift(Answer):
+    """How far the customers at risk are from those that the model was learnt among: population stability indices."""
+
+    customers_then: int = Field(description="Customers at risk when it was trained / 训练时的可流失客户数")
+    customers_now: int = Field(description="Customers at risk in the run / 本批次的可流失客户数")
+    churn_probability: float = Field(
+        description="Index of the churn probability; above 0.25 another population / 流失概率的 PSI；高于 0.25 视为不同群体"
+    )
+    moved: int = Field(description="Features above 0.25 and above chance / PSI 高于 0.25 且超出随机波动的特征数")
+    moved_most: list[FeatureDrift] = Field(
+        description="At most three of them, the furthest first / 其中变化最大者，至多三个"
+    )
+
+    @property
+    def is_large(self) -> bool:
+        """Whether people should look at it."""
+        return self.moved > 0 or self.churn_probability > MOVED
 
 
 class RunSummary(Answer):
@@ -49,6 +76,10 @@ class RunSummary(Answer):
         " / 全部推荐行动的预期利润合计（货币）；无法推荐行动时为空"
     )
     currency: str = Field(description="Currency of the sums, ISO 4217 / 货币代码")
+    drift: PopulationDrift | None = Field(
+        None,
+        description="How far the customers moved since training; null: not known / 训练以来客户群体的变化；未知时为空",
+    )
     churn_horizon_days: int = Field(description="Horizon of the churn probability, days / 流失概率的期限（天）")
     value_horizon_days: int = Field(description="Horizon of the value at stake, days / 价值期限（天）")
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-# Waiting threads must not spin: two test processes share two cores.
+# As the commands do: waiting threads must not spin, for two test processes share two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # Tests ask services on this machine, without encryption. To read every root certificate for each request, as httpx does

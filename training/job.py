@@ -20,7 +20,7 @@ from features.rejects_files import SetAside, keep_set_aside
 from features.sources import Facts, open_facts
 from features.text import Text
 from features.writing import require_space
-from training.abstention import one_time_buyers
+from training.abstention import abstain, one_time_buyers
 from training.beside import Beside, learn_beside, log_beside
 from training.card.card import model_card
 from training.comparison import judged_table
@@ -51,6 +51,7 @@ from training.kinds.words import outcome_of
 from training.loading import TrainingData, load_training_data, model_features
 from training.models.clusters.registered import Grouping, train_clusters
 from training.models.fitting import CANDIDATES, Fitted, Settings, parameters_of
+from training.models.population import PROBABILITY, Population
 from training.models.rfm import RfmModel, fit_rfm
 from training.models.stored import ModelFacts, StoredModel
 from training.panel import best_attribute, is_dated, rows_of_day
@@ -194,12 +195,21 @@ def _stored(
     facts = _facts_of_model(project, data, judgement)
     judged = judgement.fitted[judgement.chosen]
     timing = when.timing if when else None
+    stored = StoredModel(facts, served.model, served.calibrator, timing, data.attributes)
     return (
-        StoredModel(facts, served.model, served.calibrator, timing, data.attributes),
+        replace(stored, population=_population(stored, data)),
         StoredModel(
             replace(facts, as_of=data.plan.test.isoformat()), judged.model, judged.calibrator, None, data.attributes
         ),
     )
+
+
+def _population(stored: StoredModel, data: TrainingData) -> Population:
+    """The customers whose risk it tells on the last day that is known; of a panel, those that it learnt from."""
+    known = data.labelled if data.present is None else data.present
+    at_risk = known[stored.can_be_lost(known) & abstain(known, stored.facts.one_time_buyers).isna().to_numpy()]
+    rows = at_risk[list(stored.facts.features)].assign(**{PROBABILITY: stored.probability(at_risk)})
+    return Population.of(rows, [PROBABILITY, *stored.facts.features])
 
 
 def _segments(project: Project, data: TrainingData, catalogue: str) -> tuple[RfmModel | None, dict[str, int]]:

@@ -148,15 +148,15 @@ def _choose(weights: Floats) -> _Chosen:
 def _sentences(
     frame: pd.DataFrame, groups: list[Group], row: NDArray[np.int64], group: NDArray[np.int64], currency: str
 ) -> dict[Language, pa.Array]:
-    """The sentence of each pair of a row and a group (numbers of equal shape), by language; made by one query."""
+    """The sentence of each pair of a row and a group (numbers of equal shape), by language."""
+    if len(frame) <= FEW_ROWS:
+        return _sentences_of_few(frame, groups, row, group, currency)
     columns = set(frame.columns)
     used = sorted({name for g in groups for name in _used_columns(g) if name in columns})
-    customers = pa.table({_ROW: np.arange(len(frame)), **_known(frame, used)})
+    customers = pa.table(
+        {_ROW: np.arange(len(frame)), **{name: pa.array(frame[name], from_pandas=True) for name in used}}
+    )
     pairs = pa.table({_ROW: row, "number": group, "place": np.arange(len(row))})
-    if len(frame) <= FEW_ROWS:
-        asked = _prepared(tuple(groups), customers.schema, currency)
-        made = asked.ask(customers=customers, pairs=pairs)
-        return {language: pa.array([told[language] for (told,) in made], pa.string()) for language in LANGUAGES}
     with duckdb.connect() as connection:
         connection.register("customers", customers)
         connection.register("pairs", pairs)
@@ -164,12 +164,22 @@ def _sentences(
     return {language: of_pairs.field(language).cast(pa.string()) for language in LANGUAGES}
 
 
-def _known(frame: pd.DataFrame, names: list[str]) -> dict[str, pa.Array]:
-    """Columns of the frame, missing where they are not a number."""
-    known = frame[names]
-    # going through a frame column by column costs more than telling a few rows
-    columns = known.to_numpy().T if len(frame) <= FEW_ROWS else [known[name] for name in names]
-    return {name: pa.array(column, from_pandas=True) for name, column in zip(names, columns, strict=True)}
+def _sentences_of_few(
+    frame: pd.DataFrame, groups: list[Group], row: NDArray[np.int64], group: NDArray[np.int64], currency: str
+) -> dict[Language, pa.Array]:
+    """The same, by a query for each group that is told, prepared once: that of all groups takes longer to be set up."""
+    told: NDArray[np.object_] = np.empty(len(row), dtype=object)
+    chosen = np.unique(group).tolist()
+    asked = frozenset[str]().union(*(_used_columns(groups[number]) for number in chosen))
+    used = sorted(asked.intersection(frame.columns))
+    known = dict(zip(used, frame[used].to_numpy().T, strict=True))
+    for number in chosen:
+        places = np.flatnonzero(group == number)
+        own = sorted(_used_columns(groups[number]) & known.keys())
+        given = pa.table({_ROW: places, **{name: pa.array(known[name][row[places]], from_pandas=True) for name in own}})
+        made = _prepared(groups[number], given.schema, currency).ask(given=given)
+        told[places] = [sentences for (sentences,) in made]
+    return {language: pa.array([one[language] for one in told], pa.string()) for language in LANGUAGES}
 
 
 def _query(groups: Sequence[Group], currency: str, columns: set[str]) -> str:
@@ -177,9 +187,11 @@ def _query(groups: Sequence[Group], currency: str, columns: set[str]) -> str:
     return f"SELECT CASE number {cases} END AS told FROM pairs JOIN customers USING ({_ROW}) ORDER BY place"
 
 
-@lru_cache(maxsize=16)
-def _prepared(groups: tuple[Group, ...], schema: pa.Schema, currency: str) -> Prepared:
-    return Prepared(_query(groups, currency, set(schema.names)), {"customers": schema, "pairs": _PAIRS})
+@lru_cache(maxsize=500)
+def _prepared(group: Group, schema: pa.Schema, currency: str) -> Prepared:
+    # without ORDER BY, which would take as long as the sentence: DuckDB keeps the order of what it reads
+    told = f"SELECT {_case(group, currency, set(schema.names))} FROM given"
+    return Prepared(told, {"given": schema})
 
 
 @lru_cache(maxsize=1_000)
@@ -204,7 +216,6 @@ def _by_language(sentences: Mapping[Language, str]) -> str:
 
 
 _ROW = "row_of_frame"
-_PAIRS = pa.schema([(_ROW, pa.int64()), ("number", pa.int64()), ("place", pa.int64())])
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _PLACEHOLDER = re.compile(r"{([^{}:]+):(\w+)}")
 

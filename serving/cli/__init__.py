@@ -80,6 +80,7 @@ def main() -> None:
     # Set before the libraries start their threads: waiting threads that spin make training many times slower on a
     # machine that does other work as well.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices here are small: its threads would wait for each other
     from serving.cli.output import here
 
     try:

@@ -26,7 +26,7 @@ from serving.cli.output import (
 if TYPE_CHECKING:  # the libraries behind scoring load slowly; --help must not wait for them
     from serving.batch import Scoring
     from serving.changes import Changes
-    from serving.schemas import RunSummary
+    from serving.schemas import PopulationDrift, RunSummary
 
 MOST_CONTACTS = 10
 MOST_RISEN = 5
@@ -152,6 +152,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
                 error=result.level_shift.standard_error,
             )
         )
+    if summary.drift is not None and summary.drift.is_large:
+        say(_drifted(summary.drift))
     _print_segments(summary.by_segment)
     _print_contacts(result)
     if result.changes is not None:
@@ -161,6 +163,22 @@ def print_scoring(project: Project, result: "Scoring") -> None:
         Text("Written to {file}; published as run {run}.", "已写入 {file}；发布批次 {run}。").format(
             file=result.file, run=result.published.run_id
         )
+    )
+
+
+def _drifted(drift: "PopulationDrift") -> Text:
+    most = ", ".join(f"{one.feature} {one.index:.2f}" for one in drift.moved_most)
+    text = Text(
+        "The customers are no longer those that the model was learnt among: {moved} of its features moved (population"
+        " stability index above 0.25{most}); the churn probability has {probability:.2f}. Look whether a source has changed;"
+        " if not, 'retinue train' learns anew.",
+        "当前客户群体已不同于模型训练时：{moved} 个特征发生偏移（群体稳定性指标 PSI 高于 0.25{most}）；流失概率的 PSI 为 {probability:.2f}。"
+        "请检查数据来源是否变化；如无变化，请用“retinue train”重新训练。",
+    )
+    return text.format(
+        moved=drift.moved,
+        most=Text(": {most}", "：{most}").format(most=most) if most else Text("", ""),
+        probability=drift.churn_probability,
     )
 
 

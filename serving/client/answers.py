@@ -475,6 +475,23 @@ class ReceivablesAnswer(TypedDict):
     invoices: list[InvoiceRisk]
 
 
+class FeatureDrift(TypedDict):
+    """A feature whose values have moved since training."""
+
+    feature: str
+    index: float
+
+
+class PopulationDrift(TypedDict):
+    """How far the customers at risk are from those that the model was learnt among: population stability indices."""
+
+    customers_then: int
+    customers_now: int
+    churn_probability: float
+    moved: int
+    moved_most: list[FeatureDrift]
+
+
 class RunSummary(TypedDict):
     """Counts and sums over all customers of a run."""
 
@@ -493,6 +510,7 @@ class RunSummary(TypedDict):
     high_risk_value_at_stake: float | None
     expected_profit: float | None
     currency: str
+    drift: NotRequired[PopulationDrift | None]
     churn_horizon_days: int
     value_horizon_days: int
 

@@ -122,9 +122,9 @@ def assumption_sentences(
 
 
 _MACROS = (
-    "CREATE MACRO percent(x) AS format(if(x BETWEEN 0.01 AND 0.99 OR x IN (0, 1), '{:.0f}', '{:.1f}'), 100 * x)",
-    "CREATE MACRO money(x) AS format(if(abs(x) < 100 AND round(x, 2) <> round(x), '{:,.2f}', '{:,.0f}'), x)",
-    "CREATE MACRO share(x) AS format('{:.3g}', 100 * x)",
+    "CREATE TEMP MACRO percent(x) AS format(if(x BETWEEN 0.01 AND 0.99 OR x IN (0, 1), '{:.0f}', '{:.1f}'), 100 * x)",
+    "CREATE TEMP MACRO money(x) AS format(if(abs(x) < 100 AND round(x, 2) <> round(x), '{:,.2f}', '{:,.0f}'), x)",
+    "CREATE TEMP MACRO share(x) AS format('{:.3g}', 100 * x)",
 )
 
 

@@ -116,9 +116,9 @@ def eligible(table: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArra
 def _evaluate(table: pa.Table, present: Mapping[str, str], conditions: list[str]) -> list[NDArray[np.bool_]]:
     read = sorted(frozenset().union(*map(columns_of, conditions)))
     rows = pa.table({ROW: np.arange(table.num_rows), **{name: table.column(present[name]) for name in read}})
-    casts = ", ".join([f'"{ROW}"', *(_cast(name, _type(name)) for name in read)])
+    casts = ", ".join([f'"{ROW}"', *(_cast(name, _type(name)) for name in read)])  # the order of the rows is kept
     answers = ", ".join(f"coalesce(({condition}\n), false) AS a{i}" for i, condition in enumerate(conditions))
-    query = f'SELECT {answers} FROM (SELECT {casts} FROM given) ORDER BY "{ROW}"'
+    query = f"SELECT {answers} FROM (SELECT {casts} FROM given)"
     try:
         if table.num_rows <= FEW_ROWS:
             return list(np.array(_prepared(query, rows.schema).ask(given=rows), dtype=np.bool_).T)

@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from serving.schemas import PublishedRun
+from serving.schemas import PopulationDrift, PublishedRun
 from serving.scoring.service import InService
 
 WORKERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -106,6 +106,22 @@ def _of_models(models: InService) -> Iterator[Metric]:
     yield from (served, refused, shift, error)
 
 
+def _of_drift(drift: PopulationDrift | None) -> Iterator[Metric]:
+    """How far the customers moved since training; by name only the few features that moved most."""
+    index = GaugeMetricFamily(
+        "retinue_population_stability_index",
+        "Distance of the customers at risk from those at training; above 0.25 another population",
+        labels=["of"],
+    )
+    moved = GaugeMetricFamily("retinue_features_moved", "Features above 0.25 and above chance")
+    if drift is not None:
+        index.add_metric(["churn_probability"], drift.churn_probability)
+        for one in drift.moved_most:
+            index.add_metric([one.feature], one.index)
+        moved.add_metric([], drift.moved)
+    yield from (index, moved)
+
+
 def _of_run(run: PublishedRun, now: datetime, is_stale: bool) -> Iterator[Metric]:
     yield InfoMetricFamily(
         "retinue_run",
@@ -121,6 +137,7 @@ def _of_run(run: PublishedRun, now: datetime, is_stale: bool) -> Iterator[Metric
     bands = GaugeMetricFamily("retinue_run_churn_band_customers", "Customers by churn band", labels=["band"])
     for band, customers in run.summary.by_churn_band.items():
         bands.add_metric([band], customers)
+    yield from _of_drift(run.summary.drift)
     quality = GaugeMetricFamily("retinue_model_quality", "Measured quality of the model", labels=["metric"])
     for name, value in run.model_metrics.items():
         if value is not None:

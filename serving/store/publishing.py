@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from features.errors import NotFoundError, StorageError
 from features.text import Text
-from serving.schemas import PublishedRun, RunSummary
+from serving.schemas import PopulationDrift, PublishedRun, RunSummary
 from serving.score_schema import MAX_ID_LENGTH, SCORES_SCHEMA, BilingualText
 from serving.store.bodies import Rows, json_bodies, small_tables
 from serving.store.database import Store, much_written, writing
@@ -34,7 +34,7 @@ _COLUMNS = [c.name for c in SCORES.c if c.name not in ("run", "body", "rescored_
 class Run:
     """What a run of scores is, apart from its scores. ``run_id`` names it for ever; publishing it again replaces it.
 
-    ``leaving`` says what the probabilities are probabilities of.
+    ``leaving`` says what the probabilities are probabilities of; ``drift`` how far the customers moved since training.
     """
 
     run_id: str
@@ -43,6 +43,7 @@ class Run:
     model_version: str | None = None
     model_metrics: Mapping[str, float | None] = field(default_factory=dict)
     leaving: Text | None = None
+    drift: PopulationDrift | None = None
 
 
 def publish(store: Store, run: Run, scores: Rows, debts: Debts | None = None) -> PublishedRun:
@@ -62,7 +63,7 @@ def publish(store: Store, run: Run, scores: Rows, debts: Debts | None = None) ->
         facts = _insert_scores(connection, number, run, batches)
         if debts is not None:
             insert_debts(connection, number, debts)
-        _summarise(connection, number, facts, run.leaving)
+        _summarise(connection, number, facts, run)
         connection.execute(insert(CURRENT).values(only=1, run=number, previous_run=previous))
         published = current_run(connection)
     assert published is not None
@@ -222,11 +223,12 @@ def _broken(what: Text) -> StorageError:
     )
 
 
-def _summarise(connection: Connection, number: int, facts: dict[str, Any], leaving: Text | None) -> None:
+def _summarise(connection: Connection, number: int, facts: dict[str, Any], run: Run) -> None:
     """Count and sum what was inserted, and write it beside the run."""
     counted = totals(connection, SCORES.c.run == number)
     summary = RunSummary(
-        leaving=BilingualText(**leaving._asdict()) if leaving else None,
+        leaving=BilingualText(**run.leaving._asdict()) if run.leaving else None,
+        drift=run.drift,
         **{name: {k: BilingualText(**v) for k, v in facts.pop(name).items()} for name in _NAMED.values()},
         **counted,
         **facts,

@@ -5,9 +5,11 @@ look-up of its customer shows the score computed with it. Held to: seen within 2
 second taken for as long without loss, all of them seen at the end. The model is learnt on a small company and serves the
 large one, whose size it does not depend on.
 
-Run as ``python -m tests.benchmarks.events [CUSTOMERS] [SECONDS]`` (1,000,000 and 60).
+Run as ``python -m tests.benchmarks.events [CUSTOMERS] [--seconds 60]`` (1,000,000), or with ``--project FOLDER`` on a project
+that was scored and takes events: orders of 50 on random customers come into its log.
 """
 
+import argparse
 import os
 import random
 import re
@@ -148,11 +150,14 @@ def level(address: str) -> tuple[int, float]:
 
 def main() -> None:
     """Measure and report."""
-    customers = int(sys.argv[1]) if len(sys.argv) > 1 else CUSTOMERS
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
+    parser = argparse.ArgumentParser()
+    parser.add_argument("customers", nargs="?", type=int, default=CUSTOMERS)
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--project", type=Path)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="retinue-events-") as folder:
-        project = company(Path(folder), customers)
-        write("events", measured(project, seconds))
+        project = load_project(given.project) if given.project else company(Path(folder), given.customers)
+        write("events", measured(project, given.seconds))
 
 
 def measured(project: Project, seconds: int) -> list[Result]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,8 +16,10 @@ from features.sources import open_facts
 from serving.batch import names_at, score
 from serving.blocks import Everybody, other_debtors
 from serving.decisions.playbook import load_playbook
+from serving.population import PopulationCount
 from serving.store import find_debtor, open_project_store, reading
 from tests.serving.realtime.company import AS_OF, train, write_company
+from training.models.population import Population
 from training.receivables import owed
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone")
@@ -53,6 +56,24 @@ def test_blocks_change_nothing(project: Project, tmp_path: Path, monkeypatch: py
     assert small.invoices.equals(whole.invoices)
     assert debtor_bodies(project, customers) == debtors
     assert len(list(filter(None, debtors))) > 50
+
+
+def test_a_model_that_kept_no_population_tells_of_no_drift(project: Project, tmp_path: Path) -> None:
+    assert score(project, AS_OF, tmp_path, lambda: AS_OF).published.summary.drift is None
+
+
+def test_customers_of_whom_nothing_is_as_it_was_are_another_population() -> None:
+    then = pd.DataFrame({"gap": range(100), "spend": range(100), "churn_probability": [n / 100 for n in range(100)]})
+    counted = PopulationCount(Population.of(then, list(then.columns)))
+    scores = pa.table({"churn_probability": [0.9] * 60 + [None] * 10})
+    counted.add(pd.DataFrame({"gap": [50.0] * 70, "spend": list(range(70))}), scores)
+    drift = counted.drift()
+    assert drift is not None
+    assert drift.is_large
+    assert (drift.customers_then, drift.customers_now) == (100, 60)
+    assert drift.churn_probability > 0.25
+    assert drift.moved_most[0].feature == "gap"
+    assert PopulationCount(None).drift() is None
 
 
 def test_a_batch_tells_who_moved_since_the_one_before(project: Project, tmp_path: Path) -> None:

@@ -4,23 +4,15 @@ import os
 import re
 import subprocess
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from features.project import load_project
-from features.sources import open_facts
 from features.text import Language
 from serving.receivable_report import credit_classes
 from serving.receivable_schemas import INVOICES_SCHEMA, CustomerReceivables, InvoiceRisk
-from training.beside import LATE_PAYMENT
-from training.late_payment.fit import fit_late_payment
-from training.late_payment.stored import to_json
-from training.payment_models import payment_models
-from training.plain_models import log_plain_model
 
 PROJECT = """
 [project]
@@ -190,18 +182,3 @@ def test_a_company_that_never_trained_gets_the_whole_report_and_is_told_that_not
     assert "收款预测" in pages[1]
     assert (out / "cash.zh.png").stat().st_size > 5_000
     assert (out / "credit.en.png").stat().st_size > 5_000
-
-
-@pytest.mark.slow
-def test_the_model_that_serves_speaks_only_for_instants_that_it_did_not_look_beyond(company: Path) -> None:
-    settings = load_project(company)
-    trained, short = (datetime(*day, tzinfo=settings.timezone) for day in ((2026, 7, 1), (2024, 3, 1)))
-    with open_facts(settings) as facts:
-        late = fit_late_payment(facts, trained, 0)
-        version = log_plain_model(settings, LATE_PAYMENT, to_json(late), late.parameters(), late.metrics())
-        now, past = payment_models(facts, trained), payment_models(facts, short)
-    assert now.late_version == version
-    assert now.late is not None
-    assert f"version {version} of the last training, which knows facts before 2026-07-01" in now.told[0].en
-    assert (past.late, past.late_version) == (None, None)
-    assert past.told[0].en.startswith("Who pays when: not told.")

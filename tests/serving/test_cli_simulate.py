@@ -1,8 +1,7 @@
-"""``retinue simulate`` as a user calls it: from nothing to a trained model, and its refusals."""
+"""``retinue simulate`` as a user calls it, and its refusals; tests/whole/test_whole_run.py trains and scores what it makes."""
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from features.simulation.write import END as LIBRARY_END
@@ -12,28 +11,6 @@ from tests.whole.company import files_below, retinue
 
 def test_the_documented_end_is_that_of_the_library() -> None:
     assert LIBRARY_END.isoformat() == END
-
-
-@pytest.mark.slow
-def test_a_simulated_company_can_be_checked_trained_and_scored_at_once(tmp_path: Path) -> None:
-    company = tmp_path / "company"
-
-    made = retinue("simulate", company, "--customers", "600", "--seed", "3")
-    assert made.returncode == 0, made.stderr
-    assert "600 simulated customers from 2024-07-01 to 2026-07-01" in made.stdout
-    assert f"retinue train --project {company}" in made.stdout
-    truth = pq.read_table(tmp_path / "company-truth" / "effects.parquet")
-    treatments = pq.read_table(company / "facts" / "treatments.parquet")
-    assert truth.select(["customer_id", "at"]).equals(treatments.select(["customer_id", "at"]))
-
-    checked = retinue("check", "--project", company)
-    assert checked.returncode == 0, checked.stderr
-    trained = retinue("train", "--project", company)
-    assert trained.returncode == 0, trained.stderr
-    assert "as of 2026-07-01" in trained.stdout
-    scored = retinue("score", "--project", company, "--as-of", "2026-07-01", "--out", company / "scores")
-    assert scored.returncode == 0, scored.stderr
-    assert pq.read_table(company / "scores" / "scores.parquet").num_rows == 600
 
 
 def test_the_same_arguments_make_the_same_files_and_another_seed_others(tmp_path: Path) -> None:

@@ -23,12 +23,14 @@ from features.snapshot import snapshot
 from features.sources import open_facts
 from features.text import Text
 from tests.training.companies import company, shop, shop_orders, turned_round, utc
+from training.abstention import abstain
 from training.dataset import LEAST_CUSTOMERS
 from training.job import Training, evaluate_champion, train
 from training.leakage.certify import BESIDE_TRAINING
 from training.loading import model_features
 from training.mlflow_store import tracking
 from training.models.clusters.registered import serving_clusters
+from training.models.population import PROBABILITY
 from training.tracking import champion_churn, champion_segments
 
 AS_OF = utc(2025, 10, 1)
@@ -127,6 +129,22 @@ def test_a_training_learns_when_customers_order_again(project: Project, training
     frame = features_at(project, AS_OF)
     ours, theirs = training.when.timing.curves(frame), served.curves(frame)
     assert (ours.median_days() == theirs.median_days())[np.isfinite(ours.median_days())].all()
+
+
+def test_a_model_keeps_whom_it_was_learnt_among(project: Project, training: Training) -> None:
+    stored = champion_churn(project).stored
+    population = stored.population
+    assert population is not None
+    today = features_at(project, AS_OF)
+    known = stored.can_be_lost(today) & abstain(today, stored.facts.one_time_buyers).isna().to_numpy()
+    rows = today[known].assign(churn_probability=stored.probability(today[known]))
+    found = population.drift(population.counted(rows))
+    assert found is not None
+    assert found.customers_then == found.customers_now == len(rows) > 20
+    assert found.index == dict.fromkeys([PROBABILITY, *stored.facts.features], pytest.approx(0.0, abs=1e-9))
+    silent = population.drift(population.counted(rows.assign(days_since_last_purchase=500.0)))
+    assert silent is not None
+    assert silent.moved == ["days_since_last_purchase"]
 
 
 def test_progress_rises_from_nothing_to_all(training: Training, steps: list[tuple[Text, float]]) -> None:

@@ -96,42 +96,30 @@ def test_a_date_outside_the_data_is_refused(tmp_path: Path, as_of: str) -> None:
     assert files_below(tmp_path) == before
 
 
-@pytest.fixture(scope="module")
-def scored_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a shop that was trained and scored: ``shop`` and ``out``."""
-    folder = tmp_path_factory.mktemp("scored")
-    write_company(folder / "shop", SHOP)
-    trained = retinue("train", "--project", folder / "shop", "--as-of", AS_OF)
-    assert trained.returncode == 0, trained.stderr
-    scored = retinue("score", "--project", folder / "shop", "--as-of", AS_OF, "--out", folder / "out")
-    assert scored.returncode == 0, scored.stderr
-    return folder
-
-
 @pytest.mark.parametrize("case", UNREADABLE)
-def test_scoring_tells_what_is_wrong_and_keeps_what_was_published(scored_shop: Path, tmp_path: Path, case: str) -> None:
+def test_scoring_tells_what_is_wrong_and_keeps_what_was_published(shop: Path, tmp_path: Path, case: str) -> None:
     make, english, _ = UNREADABLE[case]
-    shutil.copytree(scored_shop, tmp_path / "copy")
+    shutil.copytree(shop, tmp_path / "copy")
     bad = make(tmp_path / "bad")
     for file in ("orders.csv", "retinue.toml"):
-        shutil.copy(bad / file, tmp_path / "copy" / "shop" / file)
+        shutil.copy(bad / file, tmp_path / "copy" / file)
     before = files_below(tmp_path)
 
-    told = retinue("score", "--project", tmp_path / "copy/shop", "--as-of", AS_OF, "--out", tmp_path / "copy/out")
+    told = retinue("score", "--project", tmp_path / "copy", "--as-of", AS_OF, "--out", tmp_path / "copy" / "out")
 
     assert told.returncode == 2
     assert [word for word in english if word not in told.stderr] == [], told.stderr
     assert files_below(tmp_path) == before
 
 
-def test_scoring_a_date_outside_the_data_keeps_what_was_published(scored_shop: Path) -> None:
-    before = files_below(scored_shop)
+def test_scoring_a_date_outside_the_data_keeps_what_was_published(shop: Path) -> None:
+    before = files_below(shop)
 
-    told = retinue("score", "--project", scored_shop / "shop", "--as-of", "2026-12-31", "--out", scored_shop / "out")
+    told = retinue("score", "--project", shop, "--as-of", "2026-12-31", "--out", shop / "out")
 
     assert told.returncode == 2
     assert "2026-12-31" in told.stderr
-    assert files_below(scored_shop) == before
+    assert files_below(shop) == before
 
 
 def test_scoring_before_training_says_to_train_and_writes_nothing(tmp_path: Path) -> None:
@@ -145,8 +133,8 @@ def test_scoring_before_training_says_to_train_and_writes_nothing(tmp_path: Path
     assert files_below(tmp_path) == before
 
 
-def test_training_without_a_date_takes_the_end_of_the_facts_and_says_so(scored_shop: Path, tmp_path: Path) -> None:
-    shutil.copytree(scored_shop / "shop", tmp_path / "shop")
+def test_training_without_a_date_takes_the_end_of_the_facts_and_says_so(shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop, tmp_path / "shop")
 
     told = retinue("train", "--project", tmp_path / "shop")
 

@@ -45,16 +45,6 @@ def on_small_disk(disk: Path, size: str, content: Path, *arguments: str | Path) 
     return ended
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop that was trained and scored; scores lie in its folder ``out``."""
-    folder = write_company(tmp_path_factory.mktemp("whole") / "shop", orders())
-    for arguments in (("train",), ("score", "--out", folder / "out")):
-        ended = retinue(*arguments, "--project", folder, "--as-of", AS_OF)
-        assert ended.returncode == 0, ended.stderr
-    return folder
-
-
 @needs_small_disk
 def test_a_disk_without_room_is_refused_before_the_work_begins(shop: Path, tmp_path: Path) -> None:
     before = files_below(shop)

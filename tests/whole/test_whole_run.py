@@ -15,24 +15,33 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from features.simulation.write import write_company
-from serving.demo.demos import project_text
+from features.project import load_project
+from features.sources import open_facts
 from serving.score_schema import SCORES_SCHEMA
 from tests.whole.company import command, environment, files_below, retinue
+from training.payment_models import payment_models
 
 AS_OF = "2026-07-01"
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated trading company of 500 customers, trained and scored by commands."""
-    folder = tmp_path_factory.mktemp("company")
-    write_company(folder / "facts", seed=3, customers=500, months=30, end=date(2026, 7, 1))
-    (folder / "retinue.toml").write_text(project_text("trading"))
-    for arguments in (("train",), ("score", "--out", folder / "scores")):
-        ended = retinue(*arguments, "--project", folder, "--as-of", AS_OF)
+    """A trading company of 300 customers: simulated, checked, trained and scored by commands, which said what is in ``told``."""
+    folder = tmp_path_factory.mktemp("whole") / "company"
+    told = folder.parent / "told"
+    told.mkdir()
+    for name, arguments in {
+        "simulate": (folder, "--customers", "300", "--months", "30", "--seed", "3"),
+        "check": ("--project", folder),
+        "train": ("--project", folder),
+        "score": ("--project", folder, "--as-of", AS_OF, "--out", folder / "scores"),
+    }.items():
+        ended = retinue(name, *arguments)
         assert ended.returncode == 0, ended.stderr
-    (folder / "told.txt").write_text(ended.stdout)
+        (told / f"{name}.txt").write_text(ended.stdout)
+        if name == "simulate":
+            with (folder / "retinue.toml").open("a", encoding="utf-8") as file:
+                file.write("\n[credit]\noverdue_days = 10\n")  # of 300 customers too few are overdue by a month
     return folder
 
 
@@ -73,12 +82,23 @@ def rows(company: Path) -> list[dict[str, Any]]:
     ]
 
 
+def test_a_simulated_company_is_trained_at_once_as_of_its_end_and_its_truth_lies_beside_it(company: Path) -> None:
+    made, trained = ((company.parent / "told" / f"{name}.txt").read_text() for name in ("simulate", "train"))
+    assert "300 simulated customers from 2024-01-01 to 2026-07-01" in made
+    assert f"retinue train --project {company}" in made
+    assert f"as of {AS_OF}" in trained
+    truth = pq.read_table(company.parent / "company-truth" / "effects.parquet")
+    treatments = pq.read_table(company / "facts" / "treatments.parquet")
+    assert truth.select(["customer_id", "at"]).equals(treatments.select(["customer_id", "at"]))
+
+
 def test_every_customer_of_the_facts_is_in_the_scores(company: Path) -> None:
     scores = pq.read_table(company / "scores" / "scores.parquet")
     customers = pq.read_table(company / "facts" / "customers.parquet")
 
     assert scores.schema.equals(SCORES_SCHEMA)
-    assert sorted(scores["customer_id"].to_pylist()) == sorted(customers["customer_id"].to_pylist())
+    assert scores.num_rows == 300
+    assert set(scores["customer_id"].to_pylist()) == set(customers["customer_id"].to_pylist())
 
 
 def test_the_api_answers_every_customer_exactly_as_the_file_has_it(company: Path, server: str) -> None:
@@ -91,7 +111,7 @@ def test_the_api_answers_every_customer_exactly_as_the_file_has_it(company: Path
 
 
 def test_scores_raise_warnings_that_are_served(company: Path, server: str) -> None:
-    told = " ".join((company / "told.txt").read_text().split())
+    told = " ".join((company.parent / "told" / "score.txt").read_text().split())
     counts = {
         colour: int(n) for n, colour in re.findall(r"(\d+) (red|orange|yellow)\b", told.split("Warnings that stand")[1])
     }
@@ -230,6 +250,18 @@ def test_open_invoices_are_in_a_file_of_their_own_and_on_the_api(company: Path, 
     assert told["customer"]["open"] == pytest.approx(mine["open_amount"].sum())
     assert told["customer"]["credit_class"] in "ABCDE"
     assert told["customer"]["balance"] == pytest.approx(told["customer"]["open"] - told["customer"]["unapplied"])
+
+
+def test_the_model_that_serves_speaks_only_for_instants_that_it_did_not_look_beyond(company: Path) -> None:
+    settings = load_project(company)
+    trained, short = (datetime(*day, tzinfo=settings.timezone) for day in ((2026, 7, 1), (2024, 3, 1)))
+    with open_facts(settings) as facts:
+        now, past = payment_models(facts, trained), payment_models(facts, short)
+    assert now.late is not None
+    assert now.late_version == "1"
+    assert "version 1 of the last training, which knows facts before 2026-07-01" in now.told[0].en
+    assert (past.late, past.late_version) == (None, None)
+    assert past.told[0].en.startswith("Who pays when: not told.")
 
 
 def test_scoring_again_changes_nothing(company: Path) -> None:

@@ -33,6 +33,9 @@ LEAST_KNOWN_SHARE = 0.1
 
 ROWS_PER_THREAD = 500_000
 
+FEW_EXPLAINED = 24
+"""So many rows are explained sooner by XGBoost itself than from tables."""
+
 AMOUNTS, CODES = "float", "c"
 """What XGBoost calls a feature of amounts and one whose values are codes of levels."""
 
@@ -134,6 +137,8 @@ class XGBoostChurn:
 
     def contributions(self, frame: pd.DataFrame) -> Floats:
         """See ChurnModel; Lundberg et al. 2020, from tables where the trees allow it, else by XGBoost itself."""
+        if len(frame) <= FEW_EXPLAINED:
+            return self.contributions_of_few(frame)
         numbers = all(dtype.kind in "biuf" for dtype in frame.dtypes[list(self.features)])
         if self._tables is not None and numbers:
             return self._tables.contributions(frame, self.features)
@@ -141,6 +146,8 @@ class XGBoostChurn:
 
     def contributions_of_few(self, frame: pd.DataFrame) -> Floats:
         """The same without tables, which take as long for one row as for a thousand, and longer to be made."""
+        if frame.empty:
+            return np.zeros((0, len(self.features)))
         values = self.booster.predict(matrix(frame, self.features, self.categories), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float64)
 

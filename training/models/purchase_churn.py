@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.models.shapley import shapley_values
 
@@ -263,9 +264,10 @@ def _most_likely(account: Leaving | Drifting, churned: Floats) -> tuple[Floats, 
         return (nats + held) / rows, np.asarray((slope @ gradient + PRIOR_ROWS * prior) / rows)
 
     bounds = [(-LOG_BOUND, LOG_BOUND)] * len(account.NAMES)
-    found = [
-        minimize(loss, np.log(start), args=(np.log(start),), jac=True, method="L-BFGS-B", bounds=bounds)
-        for start in account.STARTS
-    ]
+    with threadpool_limits(1):  # steps in five dimensions: threads would wait for each other, twenty times as long
+        found = [
+            minimize(loss, np.log(start), args=(np.log(start),), jac=True, method="L-BFGS-B", bounds=bounds)
+            for start in account.STARTS
+        ]
     best = min(found, key=lambda result: float(result.fun))
     return np.exp(best.x), float(best.fun)

@@ -15,6 +15,7 @@ from training.kinds import KINDS as CHURN_KINDS
 from training.models.attributes import Attributes
 from training.models.calibration import Calibrator
 from training.models.churn import KINDS, ChurnModel
+from training.models.population import Population
 from training.models.timing.fit import Timing, load_timing, save_timing
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,8 @@ class Golden:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model, its calibrator and what it is for; where leaving has an instant, a model of when; for a panel, its columns.
+    """A model, its calibrator and what it is for; where leaving has an instant, a model of when; for a panel, its columns;
+    the ``population`` that it was learnt among, where that was kept.
 
     Frames are snapshots, or the panel's attributes as `encoded` makes them: float64, NaN where missing. ``golden`` is
     there once it was read from files.
@@ -64,6 +66,7 @@ class StoredModel:
     calibrator: Calibrator
     timing: Timing | None = None
     attributes: Attributes | None = None
+    population: Population | None = None
     golden: Golden | None = field(default=None, compare=False, repr=False)
 
     def probability(self, frame: pd.DataFrame) -> Floats:
@@ -97,6 +100,8 @@ def save_model(stored: StoredModel, frame: pd.DataFrame, directory: Path) -> Non
     }
     if stored.attributes:
         document["attributes"] = stored.attributes.as_dict()
+    if stored.population:
+        document["population"] = stored.population.as_document()
     stored.model.save(directory)
     if stored.timing:
         (directory / TIMING).mkdir()
@@ -115,9 +120,10 @@ def load_model(directory: Path) -> StoredModel:
         calibrator = Calibrator.from_document(document["calibrator"])
         timing = load_timing(directory / TIMING) if (directory / TIMING).is_dir() else None
         attributes = Attributes.from_dict(document["attributes"]) if "attributes" in document else None
+        population = Population.from_document(document["population"]) if "population" in document else None
         model = KINDS[facts.kind].load(directory, facts.features)
         golden = _golden(document["golden"], len(facts.features))
-        stored = StoredModel(facts, model, calibrator, timing, attributes, golden)
+        stored = StoredModel(facts, model, calibrator, timing, attributes, population, golden)
         frame = pd.DataFrame(golden.rows, columns=list(facts.features))
         difference = float(np.max(np.abs(stored.probability(frame) - golden.probabilities)))
     except (OSError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:

@@ -14,6 +14,7 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from features.prepared import FEW_ROWS
 from training.models.calibration import sigmoid
 from training.models.churn import XGBOOST_PARAMETERS, LogisticChurn
 from training.models.timing.periods import PersonPeriods, at_intervals, times_at
@@ -111,8 +112,7 @@ class BoostedHazard:
     def log_odds(self, frame: pd.DataFrame, interval: Indices) -> Floats:
         """See HazardModel."""
         rows = at_intervals(frame, self.features, self.edges, interval)
-        margin = self.booster.predict(xgb.DMatrix(rows, base_margin=self.base[interval]), output_margin=True)
-        return np.asarray(margin, dtype=np.float64)
+        return self._margin(rows.to_numpy(dtype=np.float32), self.base[interval])
 
     def along(self, frame: pd.DataFrame) -> Along:
         """See HazardModel."""
@@ -121,15 +121,15 @@ class BoostedHazard:
         def log_odds(interval: int) -> Floats:
             now = times_at(frame, self.features, self.edges, _all_in(frame, interval))
             values[:, len(self.features) :] = np.column_stack(list(now.values()))
-            margin = self.booster.inplace_predict(
-                values,
-                base_margin=np.full(len(values), self.base[interval], dtype=np.float32),
-                predict_type="margin",
-                validate_features=False,
-            )
-            return np.asarray(margin, dtype=np.float64)
+            return self._margin(values, np.full(len(values), self.base[interval]))
 
         return log_odds
+
+    def _margin(self, values: NDArray[np.float32], base: Floats) -> Floats:
+        margin = self.booster.inplace_predict(
+            values, base_margin=base.astype(np.float32), predict_type="margin", validate_features=False
+        )
+        return np.asarray(margin, dtype=np.float64)
 
     def save(self, directory: Path) -> None:
         """See HazardModel."""
@@ -234,9 +234,17 @@ def shared_log_odds(periods: PersonPeriods, intervals: int) -> Floats:
 
 def cumulative_hazard(model: HazardModel, frame: pd.DataFrame) -> Floats:
     """Minus the logarithm of survival at each edge of the grid, shape (rows, edges)."""
-    hazard, log_odds = np.zeros((len(frame), len(model.edges))), model.along(frame)
-    for interval in range(len(model.edges) - 1):
-        hazard[:, interval + 1] = hazard[:, interval] - np.log1p(-sigmoid(log_odds(interval)))
+    hazard, intervals = np.zeros((len(frame), len(model.edges))), range(len(model.edges) - 1)
+    if (
+        len(frame) <= FEW_ROWS
+    ):  # asked of all intervals at once: each time that a model is asked costs more than its answer
+        rows = np.tile(np.arange(len(frame)), len(intervals))
+        found = model.log_odds(frame[list(model.features)].iloc[rows], np.repeat(intervals, len(frame)))
+        in_intervals = iter(found.reshape(len(intervals), len(frame)))
+    else:
+        in_intervals = map(model.along(frame), intervals)
+    for interval, log_odds in zip(intervals, in_intervals, strict=True):
+        hazard[:, interval + 1] = hazard[:, interval] - np.log1p(-sigmoid(log_odds))
     return hazard
 
 
