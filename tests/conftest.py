@@ -9,6 +9,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+# Tests ask services on this machine, without encryption. To read every root certificate for each request, as httpx does
+# with a file of them, would take ten times as long as the answer; in a folder they are looked up when they are needed.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ.setdefault("SSL_CERT_DIR", "/etc/ssl/certs")
+
 WITH_SPARK = "tests/features/engines/"
 SLOW = ("tests/whole/", "tests/test_notebooks.py", WITH_SPARK)
 

@@ -1,6 +1,8 @@
 """Whole trainings of a shop of 240 customers: from a file of orders to the model that serves."""
 
+import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +17,7 @@ import pandas as pd
 import pytest
 
 from features.errors import AsOfError, ModelError, NotEnoughDataError
-from features.project import Project
+from features.project import Project, load_project
 from features.rejects_files import SetAside
 from features.snapshot import snapshot
 from features.sources import open_facts
@@ -24,6 +26,7 @@ from tests.training.companies import company, shop, shop_orders, turned_round, u
 from training.abstention import abstain
 from training.dataset import LEAST_CUSTOMERS
 from training.job import Training, evaluate_champion, train
+from training.leakage.certify import BESIDE_TRAINING
 from training.loading import model_features
 from training.mlflow_store import tracking
 from training.models.clusters.registered import serving_clusters
@@ -268,6 +271,37 @@ def test_the_environment_is_as_it_was_before_the_training(training: Training) ->
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
+def test_a_model_without_leaks_keeps_its_certificate_with_the_run_and_the_version(
+    project: Project, training: Training
+) -> None:
+    assert training.certificate.verdict == "passed"
+    with tracking(project) as client:
+        import mlflow
+
+        run, version = client.get_run(training.run_id), client.get_model_version("shop-churn", training.version)
+        kept, english, chinese = (
+            str(mlflow.artifacts.load_text(f"runs:/{training.run_id}/{file}"))
+            for file in ("leakage.json", "leakage.md", "leakage.zh.md")
+        )
+    assert run.data.tags["leakage"] == version.tags["leakage"] == "passed"
+    document = json.loads(kept)
+    assert document == json.loads(json.dumps(training.certificate.as_json()))
+    assert document["catalogue_hash"] == champion_churn(project).stored.facts.catalogue_hash
+    assert english.startswith("# Leakage certificate\n\n**PASS")
+    assert chinese.startswith("# 泄漏证书\n\n**通过")
+
+
+def test_the_certificate_of_a_training_is_about_its_own_cut_offs_and_labels(training: Training) -> None:
+    checked = training.certificate.checked
+    assert checked.cutoffs[-1] == training.schedule.test
+    assert len(checked.cutoffs) == BESIDE_TRAINING.cutoffs
+    assert len(checked.features) == training.features
+    windows = [found for found in training.certificate.of("passed") if found.check == "windows"]
+    assert sorted(found.count for found in windows) == sorted(
+        (len(training.schedule.fit), len(training.schedule.labelled))
+    )
+
+
 def test_a_model_that_is_no_better_than_a_baseline_is_recorded_but_does_not_serve(
     misled: tuple[Project, Training],
 ) -> None:
@@ -359,15 +393,11 @@ def wait_for(process: "subprocess.Popen[str]", line: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.0, 2.5])
 def test_a_training_that_is_killed_leaves_the_champion_as_it_was(
-    project: Project, training: Training, seconds: float
+    project: Project, training: Training, tmp_path: Path
 ) -> None:
-    """Killed as it begins to write to MLflow, and while it writes."""
-    before, probability = (
-        champion_churn(project),
-        champion_churn(project).stored.probability(features_at(project, AS_OF)),
-    )
+    """Killed while it writes to MLflow; and its files as they lay when it began to, which is all that a kill leaves."""
+    probability = champion_churn(project).stored.probability(features_at(project, AS_OF))
     code = (
         "from datetime import UTC, datetime; from pathlib import Path; import sys;"
         " from features.project import load_project; from training.job import train;"
@@ -377,10 +407,14 @@ def test_a_training_that_is_killed_leaves_the_champion_as_it_was(
     command = [sys.executable, "-c", code, str(project.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         wait_for(process, "recording the run in MLflow")
-        time.sleep(seconds)
+        process.send_signal(signal.SIGSTOP)
+        begun = load_project(shutil.copytree(project.root, tmp_path / "begun"))
+        process.send_signal(signal.SIGCONT)
+        time.sleep(2.5)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    after = champion_churn(project)
-    assert after.version == before.version == training.version
-    assert (after.stored.probability(features_at(project, AS_OF)) == probability).all()
-    assert evaluate_champion(project, AS_OF).version == training.version
+    for left in (begun, project):
+        after = champion_churn(left)
+        assert after.version == training.version
+        assert (after.stored.probability(features_at(left, AS_OF)) == probability).all()
+        assert evaluate_champion(left, AS_OF).version == training.version

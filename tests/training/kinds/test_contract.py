@@ -86,7 +86,7 @@ def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_store")
 def test_a_business_with_nothing_but_contracts_learns_who_leaves(tmp_path: Path) -> None:
-    project = contract_business(tmp_path, subscribers(seed=3, customers=1500), horizon_days=60)
+    project = contract_business(tmp_path, subscribers(seed=3, customers=800), horizon_days=60)
     training = train(project, utc(2025, 10, 1))
     assert training.segment_sizes == {}
     assert list(training.metrics)[-2:] == ["base_rate", "contract_age"]

@@ -85,9 +85,9 @@ def habits_ledger(folder: Path, seed: int, customers: int = 50) -> Project:
     return ledger(folder, habits(seed, customers))
 
 
-def habits_unreferenced(folder: Path, seed: int) -> Project:
+def habits_unreferenced(folder: Path, seed: int, customers: int = 50) -> Project:
     """The same company, of which only its customers' payments are on file, for no invoice in particular."""
-    rows = habits(seed, 50)
+    rows = habits(seed, customers)
     return unreferenced(
         folder, [row[:5] for row in rows], [(row[1], row[5], row[4], row[5], "payment") for row in rows if row[5]]
     )
