@@ -15,7 +15,14 @@ os.environ.pop("SSL_CERT_FILE", None)
 os.environ.setdefault("SSL_CERT_DIR", "/etc/ssl/certs")
 
 WITH_SPARK = "tests/features/engines/"
-SLOW = ("tests/whole/", "tests/test_notebooks.py", WITH_SPARK)
+SLOW = (
+    "tests/whole/",
+    "tests/test_notebooks.py",
+    WITH_SPARK,
+    "tests/serving/realtime/test_kill.py",
+    "tests/features/test_no_leakage.py",
+    "tests/training/test_job.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

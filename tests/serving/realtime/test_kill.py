@@ -85,7 +85,7 @@ class Poster(threading.Thread):
             while not self._send(event):
                 time.sleep(0.05)
             self.acknowledged[f"k-{number}"] = (customer, amount)
-            time.sleep(0.02)
+            time.sleep(0.045)
 
     def _send(self, event: dict[str, object]) -> bool:
         try:
@@ -111,20 +111,21 @@ def test_kills_lose_no_acknowledged_event_and_count_none_twice(project: Project)
     poster = Poster(server)
     poster.start()
     killed_at_work = 0
-    for number in range(KILLS):
-        if number % 4 == 0:  # the others meet whatever goes on, mostly a process that starts
-            killed_at_work += _wait_for_work(server)
-        time.sleep(chance.uniform(0, 0.4))
-        if number % 10 == 9:
-            server.kill()
-            server.start()
-        elif (helper := server.helper()) is not None:
-            os.kill(helper, signal.SIGKILL)
-    poster.over.set()
-    poster.join(30)
     try:
+        for number in range(KILLS):
+            if number % 4 == 0:  # the others meet whatever goes on, mostly a process that starts
+                killed_at_work += _wait_for_work(server)
+            time.sleep(chance.uniform(0, 0.4))
+            if number % 10 == 9:
+                server.kill()
+                server.start()
+            elif (helper := server.helper()) is not None:
+                os.kill(helper, signal.SIGKILL)
+        poster.over.set()
+        poster.join(30)
         _wait_until_level(server)
     finally:
+        poster.over.set()
         server.kill()
 
     assert killed_at_work >= KILLS // 5
@@ -192,7 +193,7 @@ def _wait_for_work(server: Server) -> bool:
         if first is not None and applied > first:
             return True
         first = applied if first is None else first
-        time.sleep(0.02)
+        time.sleep(0.045)
     return False
 
 
