@@ -73,8 +73,6 @@ BYTES_PER_CUSTOMER = 6_000
 PUBLISHED_ROWS = 10_000
 MOST_MEMORY_MEGABYTES = 1_500
 """For the database that reads the facts; what needs more goes to disk, which costs little."""
-SORTING_MEGABYTES = 2_500
-"""For sorting all facts by customer at the end, where the orders of a million customers do not go to disk as a whole."""
 
 NO_PURCHASE = Text(
     "No purchase on file before {as_of}, so there is no rhythm to judge by.",
@@ -183,8 +181,6 @@ def score(
         stands = standing_of(facts, rows, as_of, models.lifetime, models.clusters)
         progress(Text("receivables", "应收账款"), 0.4)
         found = owed(facts, as_of, models.late.model if models.late else None) if tells_settlement(facts) else None
-        if project.events:
-            facts.connection.execute(f"SET memory_limit = '{SORTING_MEGABYTES}MB'")
         index = write_fact_index(facts, as_of) if project.events else None
         set_aside = keep_set_aside(facts)
     everybody = Everybody.of(rows, names, stands, learnt, found)
