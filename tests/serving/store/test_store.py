@@ -102,6 +102,7 @@ def test_the_summary_counts_and_sums_what_was_published(store: Store) -> None:
         "high_risk_value_at_stake": 300.0,
         "expected_profit": 75.0 + 40.25 + 40.25,
         "currency": "EUR",
+        "drift": None,
         "churn_horizon_days": 90,
         "value_horizon_days": 365,
     }
