@@ -9,8 +9,9 @@ import bisect
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from features.errors import StorageError
 from features.events import accepted_tables
 from features.own_features import all_features
 from features.peer_shares import PeerShares, peer_shares
-from features.readers import quoted
+from features.readers import literal, quoted
 from features.sources import Facts
 from features.text import Text
 from features.writing import nameless_folder, storage_errors
@@ -31,11 +32,14 @@ from features.writing import nameless_folder, storage_errors
 FOLDER = "facts"
 """Where indexes lie inside a project's workspace, one folder a run."""
 FORMAT = 1
+ROWS_SORTED_AT_ONCE = 4_000_000
+"""How many rows of a table are sorted in memory; more are first laid apart by ranges of customers."""
 _MANIFEST = "index.json"
 _NOTES = "notes.json"
 _NEXT = "next"
 _PEERS = "peers.arrow"
 _OWNERS = "invoice_owners.arrow"
+_OWNER, _RANGE = "owner_of_row", "range_of_owners"
 _ROWS_AT_ONCE = 65_536
 _BETWEEN_SIGNPOSTS = 256
 
@@ -61,7 +65,7 @@ def write_fact_index(facts: Facts, as_of: datetime) -> Path:
             owners = (
                 f"SELECT invoice_id AS key, min(customer_id) AS customer_id FROM invoices AS t{_early(facts, as_of)}"
             )
-            _write(facts, f"{owners} GROUP BY key ORDER BY key", folder / _OWNERS)
+            _write(facts, [f"{owners} GROUP BY key ORDER BY key"], folder / _OWNERS)
         _write_arrow(peer_shares(facts, as_of, all_features(facts)), folder / _PEERS)
         manifest = {
             "format": FORMAT,
@@ -98,10 +102,43 @@ def _write_table(facts: Facts, name: str, as_of: datetime, read: frozenset[str],
         bills = "(SELECT invoice_id, min(customer_id) AS owner FROM invoices GROUP BY invoice_id) AS i"
         source, owner = f"{source} LEFT JOIN {bills} USING (invoice_id)", "coalesce(i.owner, t.customer_id)"
     early = _early(facts, as_of)
-    _write(facts, f"SELECT {columns} FROM {source}{early} ORDER BY {owner}", folder / f"{name}.arrow")
     counted = f"SELECT {owner} AS key, count(*) AS rows FROM {source}{early} GROUP BY key"
     places = f"SELECT key, CAST(sum(rows) OVER (ORDER BY key) AS BIGINT) AS ends FROM ({counted}) ORDER BY key"
-    _write(facts, places, folder / f"{name}.customers.arrow")
+    customers = folder / f"{name}.customers.arrow"
+    _write(facts, [places], customers)
+    rows = f"SELECT {columns}, {owner} AS {quoted(_OWNER)} FROM {source}{early}"
+    with tempfile.TemporaryDirectory(dir=folder) as parts:
+        sorted_rows = _sorted_by_owner(facts, rows, _first_of_ranges(SortedRows(customers)), Path(parts))
+        _write(facts, sorted_rows, folder / f"{name}.arrow")
+
+
+def _sorted_by_owner(facts: Facts, rows: str, firsts: Sequence[str], parts: Path) -> Iterator[str]:
+    """SQL, one statement a range of customers: the rows in the order of their owners, without the owner.
+
+    The database sorts more than fits into its memory too, but has then run out of it among a hundred million rows. So
+    rows are first laid apart by range in one pass, each range is sorted by itself, and its rows are removed again.
+    """
+    only = f"SELECT * EXCLUDE ({quoted(_OWNER)}) FROM"
+    if not firsts:
+        yield f"{only} ({rows}) ORDER BY {quoted(_OWNER)}"
+        return
+    part = " ".join(f"WHEN {quoted(_OWNER)} < {literal(first)} THEN {n}" for n, first in enumerate(firsts))
+    apart = f"SELECT *, CASE {part} ELSE {len(firsts)} END AS {quoted(_RANGE)} FROM ({rows})"
+    layout = f"FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY ({quoted(_RANGE)})"
+    facts.connection.execute(f"COPY ({apart}) TO {literal(str(parts))} ({layout})")
+    for n in range(len(firsts) + 1):
+        place = parts / f"{_RANGE}={n}"
+        files = ", ".join(literal(str(file)) for file in place.iterdir())
+        yield f"{only} read_parquet([{files}], hive_partitioning = false) ORDER BY {quoted(_OWNER)}"
+        shutil.rmtree(place)
+
+
+def _first_of_ranges(customers: "SortedRows") -> list[str]:
+    """The customers with whom a range begins, but the first of all; a range has about `ROWS_SORTED_AT_ONCE` rows."""
+    ends = np.concatenate([[0], *(batch.column("ends").to_numpy() for batch in customers.batches)])
+    ranges = ends[:-1] // ROWS_SORTED_AT_ONCE
+    begins = np.flatnonzero(np.diff(ranges)) + 1
+    return [customers.value("key", row) for row in begins.tolist()]
 
 
 def _columns_read(facts: Facts) -> frozenset[str]:
@@ -119,11 +156,15 @@ def _early(facts: Facts, as_of: datetime) -> str:
     )
 
 
-def _write(facts: Facts, query: str, file: Path) -> None:
-    reader = facts.connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE)
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
+def _write(facts: Facts, queries: Iterable[str], file: Path) -> None:
+    """Write the rows of all queries, which have the same columns, one after the other."""
+    with pa.OSFile(str(file), "wb") as sink, ExitStack() as closing:
+        writer = None
+        for query in queries:
+            reader = facts.connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE)
+            writer = writer or closing.enter_context(pa.ipc.new_file(sink, reader.schema))
+            for batch in reader:
+                writer.write_batch(batch)
 
 
 def _write_arrow(table: pa.Table, file: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from features.contracts import TABLES, Table
-from features.errors import FactsError, nearest
+from features.errors import FactsError, StorageError, nearest
 from features.event_facts import add_events
 from features.mapping import Mapping, days, map_table, shown_value, view_columns
 from features.project import Project, SqlColumn, TableSource
@@ -22,6 +22,7 @@ from features.raw_tables import RawTable, open_raw
 from features.readers import literal, quoted
 from features.rejections import Reading, Rejection, refuse_unusable, rejected_rows
 from features.text import Text
+from features.writing import full_disk
 
 _NEEDS_SESSION = re.compile(r"timestamptz|time\s+zone|current_|now\s*\(|today\s*\(|random|uuid", re.IGNORECASE)
 """Expressions whose value hangs on the session; a view would compute them again under another clock."""
@@ -49,7 +50,11 @@ def open_facts(project: Project, most_memory_megabytes: int | None = None) -> It
 
     Raises FactsError: a source is missing, unreadable, or holds no usable rows; ProjectError: a mapping that cannot be.
     """
-    with tempfile.TemporaryDirectory(prefix="retinue-") as folder, duckdb.connect() as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="retinue-") as folder,
+        database_errors(project.workspace),
+        duckdb.connect() as connection,
+    ):
         connection.execute(f"SET temp_directory = {literal(folder)}")
         if most_memory_megabytes is not None:
             connection.execute(f"SET memory_limit = '{most_memory_megabytes}MB'")
@@ -60,6 +65,19 @@ def open_facts(project: Project, most_memory_megabytes: int | None = None) -> It
             readings[name] = _read_table(connection, project, TABLES[name].mapped(source.columns), source, Path(folder))
         columns = {name: frozenset(reading.mapped) for name, reading in readings.items()}
         yield Facts(connection, project, columns, readings, add_events(connection, project))
+
+
+@contextmanager
+def database_errors(place: Path) -> Iterator[None]:
+    """Turn the database's lack of memory or disk into a StorageError that says what to do."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as fault:
+        raise StorageError(_OUT_OF_MEMORY, fault=str(fault).splitlines()[0]) from fault
+    except duckdb.IOException as fault:
+        if "No space left on device" in str(fault):
+            raise full_disk(place) from fault
+        raise
 
 
 def rejected(facts: Facts, table: str, limit: int | None = None) -> list[Rejection]:
@@ -184,3 +202,10 @@ def _needs_session(source: TableSource) -> bool:
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
+
+
+_OUT_OF_MEMORY = Text(
+    "The facts do not fit into memory or the temporary folder ({fault}); nothing was changed. Free memory and disk, or use a"
+    " machine with more, and run the command again.",
+    "内存或临时文件夹不足以处理这些数据（{fault}）；未做任何更改。请释放内存和磁盘空间，或换用内存更大的机器，然后重新运行该命令。",
+)
