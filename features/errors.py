@@ -46,6 +46,10 @@ class StorageError(RetinueError):
     """Something could not be written; nothing was changed."""
 
 
+class FullDiskError(StorageError):
+    """The disk is full; nothing was changed."""
+
+
 class NotFoundError(RetinueError):
     """The thing asked for is not there."""
 

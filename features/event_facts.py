@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
@@ -55,6 +56,20 @@ def event_rows(events: str, files: str, table: Table, columns: Mapping[str, Colu
     key = ", ".join(quoted(k) for k in table.key)
     first = f"row_number() OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) = 1"
     return f"{selected} WHERE NOT EXISTS (SELECT 1 FROM {files} AS f WHERE {same}) QUALIFY {first}"
+
+
+def known_events(
+    connection: duckdb.DuckDBPyConnection, project: Project, until: datetime
+) -> list[tuple[str, int, int]]:
+    """Of each table with added events: how many of them were known before ``until`` (aware), and the last one's sequence."""
+    staged = {name: quoted(f"{name} events") for name in accepted_tables(project)} if project.events else {}
+    instant = until.astimezone(UTC).replace(tzinfo=None)
+    found = []
+    for name, events in staged.items():
+        if connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"{name} events"]).fetchall():
+            count = f'SELECT count(*), coalesce(max("{SEQUENCE}"), 0) FROM {events} WHERE known_at < ?'
+            found += [(name, *row) for row in connection.execute(count, [instant]).fetchall()]
+    return found
 
 
 def add_events(connection: duckdb.DuckDBPyConnection, project: Project) -> int:

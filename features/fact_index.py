@@ -27,7 +27,7 @@ from features.peer_shares import PeerShares, peer_shares
 from features.readers import literal, quoted
 from features.sources import Facts
 from features.text import Text
-from features.writing import nameless_folder, storage_errors
+from features.writing import atomic_file, storage_errors
 
 FOLDER = "facts"
 """Where indexes lie inside a project's workspace, one folder a run."""
@@ -36,7 +36,6 @@ ROWS_SORTED_AT_ONCE = 4_000_000
 """How many rows of a table are sorted in memory; more are first laid apart by ranges of customers."""
 _MANIFEST = "index.json"
 _NOTES = "notes.json"
-_NEXT = "next"
 _PEERS = "peers.arrow"
 _OWNERS = "invoice_owners.arrow"
 _OWNER, _RANGE = "owner_of_row", "range_of_owners"
@@ -49,15 +48,17 @@ def index_folder(workspace: Path, run_id: str) -> Path:
     return workspace / FOLDER / run_id
 
 
-def write_fact_index(facts: Facts, as_of: datetime) -> Path:
-    """Write the facts of all customers as they stand into a folder of the workspace that has no name yet.
+def write_fact_index(facts: Facts, as_of: datetime, folder: Path) -> None:
+    """Write the facts of all customers as they stand into ``folder``, unless they lie there already; `keep_index` takes them.
 
-    `keep_index` names it; one that a killed run has left is removed by the next. Raises StorageError.
+    Raises StorageError.
     """
-    place = facts.project.workspace / FOLDER
+    if (folder / _MANIFEST).exists():  # it comes last
+        return
     tables = [name for name in accepted_tables(facts.project) if name in facts.columns]
-    folder = nameless_folder(place / _NEXT)
+    shutil.rmtree(folder, ignore_errors=True)
     with storage_errors(folder):
+        folder.mkdir(parents=True)
         read = _columns_read(facts)
         for name in tables:
             _write_table(facts, name, as_of, read, folder)
@@ -73,14 +74,15 @@ def write_fact_index(facts: Facts, as_of: datetime) -> Path:
             "events_until": facts.events_until,
             "tables": {name: sorted(facts.columns[name]) for name in tables},
         }
-        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    return folder
+        with atomic_file(folder / _MANIFEST) as file:
+            file.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def keep_index(folder: Path, run_id: str, notes: dict[str, Any]) -> Path:
+def keep_index(folder: Path, workspace: Path, run_id: str, notes: dict[str, Any]) -> Path:
     """Give what `write_fact_index` wrote to the run ``run_id``, in the place of an earlier one; ``notes`` (JSON) go with it."""
-    target = index_folder(folder.parent.parent, run_id)
+    target = index_folder(workspace, run_id)
     with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         (folder / _NOTES).write_text(json.dumps(notes, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         return folder.rename(target)

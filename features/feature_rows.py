@@ -1,6 +1,6 @@
 """The features of the whole base as of one instant, on disk: models look at them a block of customers at a time."""
 
-import tempfile
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from features.snapshot import snapshot_batches
 from features.sources import Facts
-from features.writing import storage_errors
+from features.writing import atomic_file, storage_errors
 
 Floats = NDArray[np.float64]
 
 KEYS = ("customer_id", "as_of")
+_VALUES, _CUSTOMERS = "features.f64", "features.arrow"
+_NAMES = b"names"
 _GATHERED_ROWS = 65_536
 
 
@@ -34,32 +36,24 @@ class Rows(Protocol):
     def columns(self, wanted: Iterable[str]) -> pd.DataFrame:
         """All rows, with those of the ``wanted`` columns that there are."""
 
-    def close(self) -> None:
-        """Free what the rows occupy."""
-
 
 class FeatureRows:
-    """All features of all customers (float64; NaN: missing) in a file without a name, which ends with this object or its process.
+    """All features of all customers (float64; NaN: missing), in files of ``folder``; computed unless they lie there already.
 
     Raises AsOfError, FactsError, StorageError.
     """
 
     def __init__(self, facts: Facts, as_of: datetime, folder: Path) -> None:
         self._as_of = as_of.astimezone(UTC)
-        self.names: tuple[str, ...] = ()
-        ids: list[pa.Array] = []
+        self._values, customers = folder / _VALUES, folder / _CUSTOMERS
         with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `close` closes it
-            for batch in snapshot_batches(facts, [as_of]):
-                self.names = tuple(batch.schema.names[len(KEYS) :])
-                ids.append(batch.column(0))
-                values = [column.to_numpy(zero_copy_only=False) for column in batch.columns[len(KEYS) :]]
-                self._file.write(np.column_stack(values).astype(np.float64, copy=False).data)
-            self._file.flush()
-        unordered = pa.concat_arrays([pa.array([], pa.string()), *ids])
-        order = pc.sort_indices(unordered)
-        self.customer_ids: pa.StringArray = unordered.take(order)
+            if not customers.exists():  # it comes last
+                _write(facts, as_of, self._values, customers)
+            unordered = pa.ipc.open_file(pa.BufferReader(customers.read_bytes())).read_all()
+        self.names: tuple[str, ...] = tuple(json.loads(unordered.schema.metadata[_NAMES]))
+        ids = unordered[KEYS[0]].combine_chunks()
+        order = pc.sort_indices(ids)
+        self.customer_ids: pa.StringArray = ids.take(order)
         self._places = order.to_numpy()
 
     def block(self, start: int, stop: int) -> pd.DataFrame:
@@ -79,21 +73,36 @@ class FeatureRows:
             values[start : start + len(rows)] = self._rows(rows)[:, places]
         return self._frame(self.customer_ids, values, names)
 
-    def close(self) -> None:
-        """See `Rows.close`."""
-        self._file.close()
-
     def _rows(self, places: NDArray[np.uint64]) -> Floats:
         """The rows at these places of the file, which is mapped into memory no longer than that takes."""
         shape = (len(self.customer_ids), len(self.names))
         if not min(shape):
             return np.empty((0, len(self.names)))  # no map of nothing
-        return np.asarray(np.memmap(self._file, np.float64, "r", shape=shape)[places])
+        return np.asarray(np.memmap(self._values, np.float64, "r", shape=shape)[places])
 
     def _frame(self, ids: pa.Array, values: Floats, names: Sequence[str]) -> pd.DataFrame:
         instants = pa.repeat(pa.scalar(self._as_of, pa.timestamp("us", "UTC")), len(ids)).to_pandas()
         keys = pd.DataFrame({"customer_id": ids.to_pandas(), "as_of": instants})
         return pd.concat([keys, pd.DataFrame(values, columns=list(names), copy=False)], axis=1)
+
+
+def _write(facts: Facts, as_of: datetime, values: Path, customers: Path) -> None:
+    """Compute the features: their values to one file, a customer after the other; who that is, and their names, to another."""
+    names: list[str] = []
+    ids: list[pa.Array] = []
+    with atomic_file(values) as temporary, temporary.open("wb") as file:
+        for batch in snapshot_batches(facts, [as_of]):
+            names = batch.schema.names[len(KEYS) :]
+            ids.append(batch.column(0))
+            columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns[len(KEYS) :]]
+            file.write(np.column_stack(columns).astype(np.float64, copy=False).data)
+    schema = pa.schema([(KEYS[0], pa.string())], {_NAMES: json.dumps(names)})
+    with (
+        atomic_file(customers) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        writer.write_table(pa.table([pa.concat_arrays([pa.array([], pa.string()), *ids])], schema))
 
 
 class FrameRows:
@@ -112,6 +121,3 @@ class FrameRows:
         """See `Rows.columns`."""
         asked = {*KEYS, *wanted}
         return self._whole[[name for name in self._whole if name in asked]]
-
-    def close(self) -> None:
-        """See `Rows.close`."""

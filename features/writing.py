@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from features.errors import StorageError
+from features.errors import FullDiskError, StorageError
 from features.text import Text
 
 MEGABYTE = 1_000_000
@@ -134,9 +134,9 @@ def storage_errors(place: Path) -> Iterator[None]:
         raise
 
 
-def full_disk(place: Path) -> StorageError:
+def full_disk(place: Path) -> FullDiskError:
     """The error for a disk that is full."""
-    return StorageError(
+    return FullDiskError(
         Text(
             "The disk that holds {place} is full; nothing was changed. Free some space and run the command again.",
             "{place} 所在磁盘已满；未做任何更改。请释放空间后重新运行该命令。",

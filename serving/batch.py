@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.customer_names import names_query
 from features.errors import ProjectError
-from features.fact_index import forget_indexes, keep_index, write_fact_index
+from features.fact_index import forget_indexes, keep_index
 from features.own_features import own_features
 from features.progress import Progress, silent
 from features.project import Project
 from features.rejects_files import SetAside, keep_set_aside
-from features.sources import Facts, open_facts
+from features.sources import open_facts
 from features.text import LANGUAGES, Text
 from features.writing import atomic_file, nameless_file, require_space
-from serving.blocks import Block, Everybody, blocks, learnt_of, other_debtors, rows_at, standing_of
+from serving.blocks import Block, blocks, other_debtors
 from serving.changes import CHANGES_FILE, Changes, changes_since
 from serving.debts import invoice_table
 from serving.decisions.beliefs import beliefs_of
@@ -30,6 +30,8 @@ from serving.decisions.expected_profit import Beliefs
 from serving.decisions.learnt import with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
+from serving.gathering import ServingModels, gather, serving_models
+from serving.kept_work import kept_work, work_key
 from serving.population import PopulationCount
 from serving.realtime.notes import notes_for
 from serving.receivable_schemas import DEBTORS_SCHEMA
@@ -38,21 +40,8 @@ from serving.score_schema import SCORES_SCHEMA
 from serving.scores_file import SCORES_FILE, PassingRows, ScoresFile, batches_of
 from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
 from training.abstention import abstain
-from training.beside import (
-    ServingCredit,
-    ServingEffects,
-    ServingLatePayment,
-    ServingLifetimeValue,
-    serving_credit,
-    serving_effects,
-    serving_late_payment,
-    serving_lifetime_value,
-)
-from training.following import followed
 from training.kinds.words import outcome_of
-from training.late_payment.bills import tells_settlement
-from training.loading import ACTING, model_features
-from training.models.clusters.registered import ServingClusters, serving_clusters
+from training.loading import ACTING
 from training.models.drift import LevelShift
 from training.models.rfm import RfmModel
 from training.models.stored import StoredModel
@@ -60,15 +49,12 @@ from training.models.timing.fit import agreeing_with_churn
 from training.models.timing.sentences import timing_sentences
 from training.panel import is_dated
 from training.reasons import REASONS_TYPE, explain, told
-from training.receivables import owed
-from training.replay import Versions, record_scoring, snapshot_writer
-from training.tracking import Champion, ChampionSegments, champion_churn, serving_segments
+from training.replay import record_scoring, snapshot_writer
+from training.tracking import Champion
 from training.value import value_at_stake, value_if_back
 
 INVOICES_FILE = "invoices.parquet"
 WORKSPACE_MEGABYTES = 20
-NO_SEGMENTS = "–"
-"""On the ledger, where a project has no orders to make segments of."""
 BYTES_PER_CUSTOMER = 6_000
 PUBLISHED_ROWS = 10_000
 MOST_MEMORY_MEGABYTES = 1_500
@@ -106,7 +92,7 @@ class Scoring:
     ``knows_until`` is when the model's knowledge ends; scores of an earlier day are told in hindsight (None: a panel
     without dates, of which nobody can say). ``set_aside`` are the rows of the sources that could not be read.
     ``level_shift`` is how far an old model's level was found to be off. ``changes``: who moved since the scores that were in
-    the same place before (None: there were none).
+    the same place before (None: there were none). ``continued``: how many had been scored by a scoring that was broken off.
     """
 
     file: Path
@@ -116,6 +102,7 @@ class Scoring:
     set_aside: SetAside | None
     level_shift: LevelShift | None = None
     changes: Changes | None = None
+    continued: int = 0
 
     @property
     def scores(self) -> pa.Table:
@@ -128,37 +115,14 @@ class Scoring:
         return None if self.invoices_file is None else pq.read_table(self.invoices_file)
 
 
-@dataclass(frozen=True)
-class _Models:
-    """The models that serve; None for what was never trained."""
-
-    champion: Champion
-    segments: ChampionSegments | None
-    lifetime: ServingLifetimeValue | None
-    clusters: ServingClusters | None
-    late: ServingLatePayment | None
-    credit: ServingCredit | None
-    effects: ServingEffects | None
-
-    def versions(self, is_learnt: bool) -> Versions:
-        """Their versions, for the ledger; of effects only where they were heard."""
-        return Versions(
-            segments=self.segments.version if self.segments else NO_SEGMENTS,
-            lifetime_value=self.lifetime.version if self.lifetime else None,
-            clusters=self.clusters.version if self.clusters else None,
-            late_payment=self.late.version if self.late else None,
-            credit=self.credit.version if self.credit else None,
-            effects=self.effects.version if self.effects and is_learnt else None,
-        )
-
-
 def score(
     project: Project, as_of: datetime, out: Path, clock: Callable[[], datetime], progress: Progress = silent
 ) -> Scoring:
     """Score every customer as of ``as_of``; write ``scores.parquet`` into ``out`` and publish to the store.
 
     ``clock`` says when the run is published. The file and the store change only when everything has succeeded; a run
-    that was killed leaves both as they were. Customers are worked on in blocks, so that a million need little memory.
+    that was killed leaves both as they were, and what it has finished for the next of the same instant, facts and models.
+    Customers are worked on in blocks, so that a million need little memory.
     Raises ModelError (no champion, other features), AsOfError, FactsError, ProjectError, StorageError.
     """
     if "invoices" in project.tables and project.churn.kind != "panel" and not ACTING & project.tables.keys():
@@ -166,42 +130,37 @@ def score(
     for place in (out, project.workspace):
         require_space(place, WORKSPACE_MEGABYTES)
     progress(Text("loading the champion", "加载模型"), 0.0)
-    playbook, models = load_playbook(project), _serving_models(project)
-    progress(Text("reading the facts", "读取数据"), 0.1)
-    with open_facts(project, MOST_MEMORY_MEGABYTES) as facts:
-        progress(Text("computing features", "计算特征"), 0.15)
-        stored = models.champion.stored
-        model_features(stored, facts)  # refuses a model that these facts do not fit
-        rows = rows_at(facts, as_of, stored, project.workspace)
-        level = followed(facts, stored, as_of.astimezone(project.timezone))
-        models = replace(models, champion=replace(models.champion, stored=level.model))
-        names = names_at(facts, as_of).set_index("customer_id")
-        learnt = learnt_of(facts, rows, as_of, models.effects, playbook, stored.facts.horizon_days)
-        progress(Text("value, tiers and stages", "价值、等级与生命周期"), 0.3)
-        stands = standing_of(facts, rows, as_of, models.lifetime, models.clusters)
-        progress(Text("receivables", "应收账款"), 0.4)
-        found = owed(facts, as_of, models.late.model if models.late else None) if tells_settlement(facts) else None
-        index = write_fact_index(facts, as_of) if project.events else None
-        set_aside = keep_set_aside(facts)
-    everybody = Everybody.of(rows, names, stands, learnt, found)
-    customers = len(rows.customer_ids)
-    for place in (out, project.workspace):
-        require_space(place, customers * BYTES_PER_CUSTOMER // 1_000_000)
-    file, invoices_file = out / SCORES_FILE, out / INVOICES_FILE if found else None
-    with ExitStack() as files:  # all appear when the store has taken them, or none
-        files.callback(rows.close)
+    playbook, models = load_playbook(project), serving_models(project)
+    beliefs = beliefs_of(project, playbook)  # once: what is learnt meanwhile must not divide one run
+    with ExitStack() as held:
+        progress(Text("reading the facts", "读取数据"), 0.1)
+        with open_facts(project, MOST_MEMORY_MEGABYTES) as facts:
+            decisive = (models.champion.run_id, models.champion.version, models.versions(True), playbook, beliefs)
+            work = held.enter_context(kept_work(project.workspace, work_key(facts, as_of, *decisive)))
+            known = gather(facts, as_of, models, playbook, work, progress)
+            set_aside = keep_set_aside(facts)
+        models = replace(models, champion=known.champion)
+        versions = models.versions(known.everybody.learnt is not None)
+        customers = len(known.everybody.rows.customer_ids)
+        continued = 0
+        for place in (out, project.workspace):
+            require_space(place, customers * BYTES_PER_CUSTOMER // 1_000_000)
+        files = held.enter_context(ExitStack())  # all appear when the store has taken them, or none
+        file, invoices_file = out / SCORES_FILE, out / INVOICES_FILE if known.everybody.found else None
         written = ScoresFile(files.enter_context(atomic_file(file)), as_of)
         files.callback(written.close)
         debtors = PassingRows(project.workspace, DEBTORS_SCHEMA)
         files.callback(debtors.close)
-        snapshot = files.enter_context(snapshot_writer(project, level.shift, learnt.notes() if learnt else None))
+        learnt = known.everybody.learnt
+        snapshot = files.enter_context(snapshot_writer(project, known.shift, learnt.notes() if learnt else None))
         counted = PopulationCount(models.champion.stored.population)
         columns: list[str] = []
-        beliefs = beliefs_of(project, playbook)  # once: what is learnt meanwhile must not divide one run
-        for block in blocks(everybody, project, playbook, models.credit):
+        for block in blocks(known.everybody, project, playbook, models.credit):
             done = 0.5 + 0.3 * written.rows / customers
             progress(Text("scoring {n:,} customers", "为 {n:,} 位客户评分").format(n=customers), done)
-            scores = _scores(block, project, models, playbook, beliefs)
+            name = f"scores-{written.rows}"  # of those after so many
+            scores = work.table(name, partial(_scores, block, project, models, playbook, beliefs))
+            continued += len(scores) if name in work.before else 0
             written.add(scores)
             counted.add(block.features, scores)
             snapshot.add(block.features.assign(**block.learnt.columns()) if block.learnt else block.features, scores)
@@ -212,17 +171,19 @@ def score(
         run_id, digest = written.finish()
         changes = changes_since(file, written.path, files.enter_context(nameless_file(out / CHANGES_FILE)))
         debts = None
-        if found is not None and invoices_file is not None:
-            if (others := other_debtors(everybody, project, playbook, models.credit)) is not None:
+        if (found := known.everybody.found) is not None and invoices_file is not None:
+            if (others := other_debtors(known.everybody, project, playbook, models.credit)) is not None:
                 debtors.add(others)
             invoices = invoice_table(found, project, models.late.version if models.late else None)
             pq.write_table(invoices, files.enter_context(atomic_file(invoices_file)))
             debts = Debts(debtors.batches(), invoices.to_batches())
-        del everybody, names, stands, found  # a gigabyte for a million customers, which the store can use better
+        index, names, shift = known.index, known.everybody.rows.names, known.shift
+        del known, learnt, found  # a gigabyte for a million customers, which the store can use better
         run = _run(run_id, as_of, clock(), models.champion, project, counted.drift())
         kept = snapshot.keep(project, run_id)
         if index is not None:
-            keep_index(index, run_id, notes_for(models.champion, level.shift, models.segments, rows.names, columns))
+            notes = notes_for(models.champion, shift, models.segments, names, columns)
+            keep_index(index, project.workspace, run_id, notes)
         with closing(open_project_store(project)) as store:
             published = publish(store, run, batches_of(written.path, PUBLISHED_ROWS), debts)
             if index is not None:
@@ -230,27 +191,15 @@ def score(
                     forget_indexes(project.workspace, kept_run_ids(connection))
         if changes is not None:
             changes = changes.kept_as(out / CHANGES_FILE)
-    versions = models.versions(learnt is not None)
-    record_scoring(project, models.champion, versions, run_id, as_of, run.published_at, customers, digest, kept)
+        files.close()
+        record_scoring(project, models.champion, versions, run_id, as_of, run.published_at, customers, digest, kept)
     progress(Text("done", "完成"), 1.0)
     has_days = project.churn.kind != "panel" or is_dated(project)
     knows_until = datetime.fromisoformat(models.champion.stored.facts.as_of) if has_days else None
-    return Scoring(file, invoices_file, published, knows_until, set_aside, level.shift, changes)
+    return Scoring(file, invoices_file, published, knows_until, set_aside, shift, changes, continued)
 
 
-def _serving_models(project: Project) -> _Models:
-    return _Models(
-        champion_churn(project),
-        serving_segments(project) if "orders" in project.tables else None,
-        serving_lifetime_value(project),
-        serving_clusters(project),
-        serving_late_payment(project),
-        serving_credit(project),
-        serving_effects(project),
-    )
-
-
-def _scores(block: Block, project: Project, models: _Models, playbook: Playbook, beliefs: Beliefs) -> pa.Table:
+def _scores(block: Block, project: Project, models: ServingModels, playbook: Playbook, beliefs: Beliefs) -> pa.Table:
     known = with_learnt(beliefs, playbook, block.learnt)
     segments = models.segments.model if models.segments else None
     return score_frame(block.named, project, models.champion, segments, playbook, known)
@@ -425,12 +374,3 @@ def _table(scored: pd.DataFrame, reasons: pa.Array) -> pa.Table:
         for field in SCORES_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=SCORES_SCHEMA)
-
-
-def names_at(facts: Facts, as_of: datetime) -> pd.DataFrame:
-    """customer_id, name and account_manager, one row a customer: of several rows the latest that holds before ``as_of``."""
-    if "customers" not in facts.columns:
-        return pd.DataFrame({"customer_id": [], "name": [], "account_manager": []}, dtype="object")
-    instant = as_of.astimezone(UTC).replace(tzinfo=None)
-    names: pd.DataFrame = facts.connection.execute(names_query("$as_of"), {"as_of": instant}).df()
-    return names

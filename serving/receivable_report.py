@@ -12,9 +12,9 @@ from features.progress import Progress, part_of, silent
 from features.snapshot import snapshot
 from features.sources import Facts
 from features.text import Text
-from serving.batch import names_at
 from serving.debts import debtor_frame
 from serving.decisions.playbook import load_playbook
+from serving.gathering import names_at
 from serving.receivable_schemas import HIGH
 from training.credit_score.model import CLASSES
 from training.late_payment.bills import tells_settlement

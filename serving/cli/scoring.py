@@ -35,9 +35,11 @@ RISK_COLUMNS = (Text("customer", "客户"), Text("risk (95 %)", "风险（95%）
 SCORE_HELP = Text(
     "Score every customer as of a date; write scores.parquet, publish the scores for 'retinue serve', and raise warnings from"
     " them, unless [alerts] after_scoring = false in the playbook leaves that to 'retinue alerts raise'.\n\n"
+    "A scoring that was broken off goes on where it was when it is given again with the same --as-of.\n\n"
     "Example: retinue score --as-of 2026-07-01 --out build/scores",
     "按某日期为全部客户评分；写入 scores.parquet，发布给“retinue serve”，并据此发出预警"
     "（行动手册中 [alerts] after_scoring = false 时不发出，可另用“retinue alerts raise”）。\n\n"
+    "中断的评分以相同的 --as-of 再次运行时，会从中断处继续。\n\n"
     "示例：retinue score --as-of 2026-07-01 --out build/scores",
 )
 
@@ -101,6 +103,11 @@ _STANDING = Text(
     "当前预警：红色 {red:,}、橙色 {orange:,}、黄色 {yellow:,}。用“retinue alerts list”查看。",
 )
 
+_CONTINUED = Text(
+    "This went on with a scoring that was broken off: {continued:,} of the {customers:,} customers had been scored by it.",
+    "本次接续了中断的评分：{customers:,} 位客户中有 {continued:,} 位此前已评分。",
+)
+
 
 def print_scoring(project: Project, result: "Scoring") -> None:
     """Who is at risk, which segments there are, and whom to contact first."""
@@ -124,6 +131,8 @@ def print_scoring(project: Project, result: "Scoring") -> None:
             **{name: bands.get(name, 0) for name in ("high", "medium", "low")},
         )
     )
+    if result.continued:
+        say(_CONTINUED.format(continued=result.continued, customers=summary.customers))
     say(_money(summary))
     if summary.lifetime_value is not None:
         say(_worth(summary))

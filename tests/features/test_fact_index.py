@@ -27,7 +27,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
 
 
 def index_of(company: Facts, run_id: str) -> FactIndex:
-    return FactIndex(keep_index(write_fact_index(company, AS_OF), run_id, {}))
+    workspace = company.project.workspace
+    write_fact_index(company, AS_OF, workspace / "next")
+    return FactIndex(keep_index(workspace / "next", workspace, run_id, {}))
 
 
 def rows_by_customer(index: FactIndex, table: str, customers: list[str]) -> dict[str, list[str]]:

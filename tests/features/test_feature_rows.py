@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from features.feature_rows import FeatureRows, FrameRows
 from features.snapshot import snapshot
@@ -27,15 +26,19 @@ def test_blocks_and_columns_are_those_of_the_snapshot(tmp_path: Path) -> None:
         assert these.block(3, 9).empty
         some = these.columns(["days_since_last_purchase", "no such feature"])
         pd.testing.assert_frame_equal(some, whole[["customer_id", "as_of", "days_since_last_purchase"]])
-    assert list((tmp_path / "workspace").iterdir()) == []  # the file has no name
-    rows.close()
-    in_memory.close()
+
+
+def test_features_that_lie_in_the_folder_are_not_computed_again(tmp_path: Path) -> None:
+    with open_facts(orders_csv(tmp_path, WRITTEN)) as facts:
+        first = FeatureRows(facts, AS_OF, tmp_path / "kept")
+        whole = first.block(0, 10)
+        facts.connection.execute("DROP VIEW orders")  # nothing could be computed
+        again = FeatureRows(facts, AS_OF, tmp_path / "kept")
+    pd.testing.assert_frame_equal(again.block(0, 10), whole)
+    assert sorted(file.name for file in (tmp_path / "kept").iterdir()) == ["features.arrow", "features.f64"]
 
 
 def test_nobody_is_no_rows(tmp_path: Path) -> None:
     with open_facts(orders_csv(tmp_path, WRITTEN)) as facts:
         rows = FeatureRows(facts, pd.Timestamp("2020-01-01", tz="UTC").to_pydatetime(), tmp_path)
     assert (len(rows.customer_ids), len(rows.block(0, 5)), len(rows.columns(rows.names))) == (0, 0, 0)
-    rows.close()
-    with pytest.raises(ValueError, match="closed"):
-        rows._file.fileno()

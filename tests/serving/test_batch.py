@@ -5,7 +5,7 @@ import pytest
 
 from features.project import load_project
 from features.sources import open_facts
-from serving.batch import names_at
+from serving.gathering import names_at
 
 PROJECT = """
 [project]

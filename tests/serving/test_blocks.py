@@ -13,9 +13,10 @@ from features.feature_rows import FrameRows
 from features.project import Project
 from features.snapshot import snapshot
 from features.sources import open_facts
-from serving.batch import names_at, score
+from serving.batch import score
 from serving.blocks import Everybody, other_debtors
 from serving.decisions.playbook import load_playbook
+from serving.gathering import names_at
 from serving.population import PopulationCount
 from serving.store import find_debtor, open_project_store, reading
 from tests.serving.realtime.company import AS_OF, train, write_company

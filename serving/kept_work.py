@@ -1,0 +1,131 @@
+"""What a scoring has finished, kept in the workspace until it is published: one that was killed goes on from there.
+
+The folder's name tells everything that decides the outcome, so that what lies in it is what would be computed again.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+import pyarrow as pa
+
+from features.errors import FullDiskError
+from features.event_facts import known_events
+from features.project import Project
+from features.raw_tables import matching_files
+from features.sources import Facts
+from features.writing import atomic_file, nameless_folder, storage_errors
+from training.run_marks import code_version
+
+FOLDER = "scoring"
+"""In the workspace: what the scoring that runs, or the last one that was broken off, has finished."""
+_LOCK = "scoring.lock"
+_NEXT = "next"
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class KeptWork:
+    """Finished parts of a scoring by name, each in a file or a folder of its own that is whole or not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.before = frozenset(file.stem for file in folder.iterdir())
+
+    def table(self, name: str, compute: Callable[[], pa.Table]) -> pa.Table:
+        """What was kept under ``name``, else what is computed now, which is kept. Raises StorageError."""
+        file = self.folder / f"{name}.arrow"
+        if file.exists():
+            with pa.OSFile(str(file)) as source:
+                return pa.ipc.open_file(source).read_all()
+        computed = compute()
+        with (
+            atomic_file(file) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, computed.schema, options=_COMPRESSED) as writer,
+        ):
+            writer.write_table(computed)
+        return computed
+
+    def frame(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """The same of a frame; its index is kept."""
+        found: pd.DataFrame = self.table(name, lambda: pa.Table.from_pandas(compute())).to_pandas()
+        return found
+
+    def values(self, name: str, compute: Callable[[], Mapping[str, Any] | None]) -> dict[str, Any] | None:
+        """The same of some values by name, as JSON has them; None is kept, too."""
+        file = self.folder / f"{name}.json"
+        if not file.exists():
+            computed = compute()
+            with atomic_file(file) as temporary:
+                temporary.write_text(json.dumps(computed), encoding="utf-8")
+        found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+
+@contextmanager
+def kept_work(workspace: Path, key: str | None) -> Iterator[KeptWork]:
+    """What was kept of the work ``key``, to go on with; at the end it is removed, after a failure or a kill it stays.
+
+    What another key has kept is removed. Without a key, and beside another process that is at work, nothing is kept.
+    A full disk gets its room back. Raises StorageError.
+    """
+    place = workspace / FOLDER
+    with storage_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+        lock = (workspace / _LOCK).open("w")  # who dies, even by a kill, lets go of it
+    with lock:
+        is_ours = key is not None and _has(lock)
+        folder = place / key if is_ours and key is not None else nameless_folder(place / _NEXT)
+        if is_ours:
+            for other in set(place.glob("[!.]*")) - {folder}:
+                shutil.rmtree(other, ignore_errors=True)
+            folder.mkdir(exist_ok=True)
+        stays = False
+        try:
+            yield KeptWork(folder)
+        except BaseException as fault:
+            stays = is_ours and not isinstance(fault, FullDiskError)
+            raise
+        finally:
+            if not stays:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def work_key(facts: Facts, as_of: datetime, *decisive: object) -> str | None:
+    """A name for the scoring of ``facts`` as of an instant by ``decisive`` models, versions and beliefs, each told by its repr.
+
+    None where a source does not tell whether it is still the same: a database.
+    """
+    files = _files(facts.project)
+    if files is None:
+        return None
+    events = known_events(facts.connection, facts.project, as_of)
+    told = [code_version(), as_of.astimezone(UTC).isoformat(), facts.project.model_dump_json(), files, events]
+    return hashlib.sha256(repr([*told, *decisive]).encode()).hexdigest()[:16]
+
+
+def _files(project: Project) -> list[tuple[str, int, int]] | None:
+    """The files of all tables, with size and time of change."""
+    found = []
+    for name, source in project.tables.items():
+        if source.path is None:
+            return None
+        for file in matching_files(project.root, source.path, name):
+            told = file.stat()
+            found.append((str(file), told.st_size, told.st_mtime_ns))
+    return found
+
+
+def _has(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
