@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.catalogue import Feature
 from features.snapshot import snapshot_batches
 from features.sources import Facts
 from features.writing import atomic_file, storage_errors
@@ -38,18 +39,27 @@ class Rows(Protocol):
 
 
 class FeatureRows:
-    """All features of all customers (float64; NaN: missing), in files of ``folder``; computed unless they lie there already.
+    """Features of all customers (float64; NaN: missing), in files of ``folder``; computed unless they lie there already.
+
+    ``customers`` and ``features`` limit them, see `snapshot`.
 
     Raises AsOfError, FactsError, StorageError.
     """
 
-    def __init__(self, facts: Facts, as_of: datetime, folder: Path) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        as_of: datetime,
+        folder: Path,
+        customers: Sequence[str] | None = None,
+        features: Sequence[Feature] | None = None,
+    ) -> None:
         self._as_of = as_of.astimezone(UTC)
-        self._values, customers = folder / _VALUES, folder / _CUSTOMERS
+        self._values, keys = folder / _VALUES, folder / _CUSTOMERS
         with storage_errors(folder):
-            if not customers.exists():  # it comes last
-                _write(facts, as_of, self._values, customers)
-            unordered = pa.ipc.open_file(pa.BufferReader(customers.read_bytes())).read_all()
+            if not keys.exists():  # it comes last
+                _write(snapshot_batches(facts, [as_of], customers, features), self._values, keys)
+            unordered = pa.ipc.open_file(pa.BufferReader(keys.read_bytes())).read_all()
         self.names: tuple[str, ...] = tuple(json.loads(unordered.schema.metadata[_NAMES]))
         ids = unordered[KEYS[0]].combine_chunks()
         order = pc.sort_indices(ids)
@@ -86,12 +96,12 @@ class FeatureRows:
         return pd.concat([keys, pd.DataFrame(values, columns=list(names), copy=False)], axis=1)
 
 
-def _write(facts: Facts, as_of: datetime, values: Path, customers: Path) -> None:
-    """Compute the features: their values to one file, a customer after the other; who that is, and their names, to another."""
+def _write(batches: Iterable[pa.RecordBatch], values: Path, customers: Path) -> None:
+    """Write the features' values to one file, a customer after the other; who that is, and their names, to another."""
     names: list[str] = []
     ids: list[pa.Array] = []
     with atomic_file(values) as temporary, temporary.open("wb") as file:
-        for batch in snapshot_batches(facts, [as_of]):
+        for batch in batches:
             names = batch.schema.names[len(KEYS) :]
             ids.append(batch.column(0))
             columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns[len(KEYS) :]]

@@ -31,7 +31,7 @@ from serving.decisions.learnt import with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.gathering import ServingModels, gather, serving_models
-from serving.kept_work import kept_work, work_key
+from serving.kept_work import SETTINGS, kept_work, settings_key, work_key
 from serving.population import PopulationCount
 from serving.realtime.notes import notes_for
 from serving.receivable_schemas import DEBTORS_SCHEMA
@@ -135,7 +135,8 @@ def score(
     with ExitStack() as held:
         progress(Text("reading the facts", "读取数据"), 0.1)
         with open_facts(project, MOST_MEMORY_MEGABYTES) as facts:
-            decisive = (models.champion.run_id, models.champion.version, models.versions(True), playbook, beliefs)
+            trained = (models.champion.run_id, models.champion.version, models.versions(True))
+            decisive = (settings_key(project, playbook), *trained, beliefs)
             work = held.enter_context(kept_work(project.workspace, work_key(facts, as_of, *decisive)))
             known = gather(facts, as_of, models, playbook, work, progress)
             set_aside = keep_set_aside(facts)
@@ -180,9 +181,9 @@ def score(
         index, names, shift = known.index, known.everybody.rows.names, known.shift
         del known, learnt, found  # a gigabyte for a million customers, which the store can use better
         run = _run(run_id, as_of, clock(), models.champion, project, counted.drift())
-        kept = snapshot.keep(project, run_id)
+        notes = notes_for(models.champion, shift, models.segments, names, columns)
+        kept = snapshot.keep(project, run_id, notes | {SETTINGS: settings_key(project, playbook)})
         if index is not None:
-            notes = notes_for(models.champion, shift, models.segments, names, columns)
             keep_index(index, project.workspace, run_id, notes)
         with closing(open_project_store(project)) as store:
             published = publish(store, run, batches_of(written.path, PUBLISHED_ROWS), debts)

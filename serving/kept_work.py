@@ -22,8 +22,11 @@ from features.project import Project
 from features.raw_tables import matching_files
 from features.sources import Facts
 from features.writing import atomic_file, nameless_folder, storage_errors
+from serving.decisions.playbook import Playbook
 from training.run_marks import code_version
 
+SETTINGS = "settings"
+"""Under which a run's notes have the `settings_key` that it was made with."""
 FOLDER = "scoring"
 """In the workspace: what the scoring that runs, or the last one that was broken off, has finished."""
 _LOCK = "scoring.lock"
@@ -98,6 +101,12 @@ def kept_work(workspace: Path, key: str | None) -> Iterator[KeptWork]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def settings_key(project: Project, playbook: Playbook) -> str:
+    """A name for what a project and its playbook want, and for what Retinue makes of it."""
+    told = [code_version(), project.model_dump_json(exclude={"root"}), playbook]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
 def work_key(facts: Facts, as_of: datetime, *decisive: object) -> str | None:
     """A name for the scoring of ``facts`` as of an instant by ``decisive`` models, versions and beliefs, each told by its repr.
 
@@ -107,8 +116,8 @@ def work_key(facts: Facts, as_of: datetime, *decisive: object) -> str | None:
     if files is None:
         return None
     events = known_events(facts.connection, facts.project, as_of)
-    told = [code_version(), as_of.astimezone(UTC).isoformat(), facts.project.model_dump_json(), files, events]
-    return hashlib.sha256(repr([*told, *decisive]).encode()).hexdigest()[:16]
+    told = [as_of.astimezone(UTC).isoformat(), files, events, *decisive]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _files(project: Project) -> list[tuple[str, int, int]] | None:

@@ -47,6 +47,7 @@ SERVED = {
 """Columns of the scores that are kept beside the features, and what they are called there."""
 ABSTAINED = "abstained_because"
 LEVEL = "level_shift"
+_RUN_NOTES = "run_notes"
 """Where a snapshot keeps what the model's level was moved by."""
 
 
@@ -126,8 +127,10 @@ class SnapshotWriter:
         if self._writer is not None:
             self._writer.close()
 
-    def keep(self, project: Project, run_id: str) -> Kept:
-        """Keep the file for the run ``run_id``; remove the oldest of very many."""
+    def keep(self, project: Project, run_id: str, notes: Mapping[str, Any]) -> Kept:
+        """Keep the file for the run ``run_id`` with ``notes`` (JSON, see `run_notes`); remove the oldest of very many."""
+        if self._writer is not None:
+            self._writer.add_key_value_metadata({_RUN_NOTES: json.dumps(notes)})
         self.close()
         file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
         with storage_errors(file):
@@ -161,6 +164,14 @@ def kept_features(project: Project, run_id: str) -> pa.Table | None:
     """The features that a run scored, one row a customer in the order of its scores; None when they are no longer kept."""
     file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
     return pq.read_table(file) if file.is_file() else None
+
+
+def run_notes(project: Project, run_id: str) -> dict[str, Any] | None:
+    """The notes that a run's snapshot was kept with; None: it is no longer there, or was kept without."""
+    file = project.workspace / SNAPSHOTS / f"{run_id}.parquet"
+    told = (pq.read_metadata(file).metadata or {}).get(_RUN_NOTES.encode()) if file.is_file() else None
+    notes: dict[str, Any] | None = told and json.loads(told)
+    return notes
 
 
 def record_scoring(

@@ -48,21 +48,75 @@ OutOption = Annotated[
 ]
 
 
+IncrementalOption = Annotated[
+    bool,
+    typer.Option(
+        "--incremental",
+        help=here(
+            Text(
+                "Score only customers with facts since the last scoring, into the run that is served; writes rescored.parquet.",
+                "只为自上次评分以来有新数据的客户评分，写入正在提供服务的批次；输出 rescored.parquet。",
+            )
+        ),
+    ),
+]
+
+
 def score(
-    as_of: AsOfOption, out: OutOption = Path("scores"), project: ProjectOption = Path("."), quiet: QuietOption = False
+    as_of: AsOfOption,
+    out: OutOption = Path("scores"),
+    project: ProjectOption = Path("."),
+    incremental: IncrementalOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Score every customer."""
-    from serving.batch import score as run_scoring
-
     settings = load_project(project)
-    with progress_bar(quiet) as progress:
-        result = run_scoring(settings, read_as_of(as_of, settings), out, lambda: datetime.now(UTC), progress)
-    say_set_aside(result.set_aside)
-    print_scoring(settings, result)
-    warn(settings, quiet)
+    (score_news if incremental else score_everybody)(settings, read_as_of(as_of, settings), out, quiet)
 
 
 COMMANDS = (("score", score, SCORE_HELP),)
+
+
+def score_everybody(project: Project, as_of: datetime, out: Path, quiet: bool) -> None:
+    """Score the whole base, say what came out, and raise warnings."""
+    from serving.batch import score as run_scoring
+
+    with progress_bar(quiet) as progress:
+        result = run_scoring(project, as_of, out, lambda: datetime.now(UTC), progress)
+    say_set_aside(result.set_aside)
+    print_scoring(project, result)
+    warn(project, quiet)
+
+
+def score_news(project: Project, as_of: datetime, out: Path, quiet: bool) -> None:
+    """Score the customers with new facts again, and say how many there were and how they moved."""
+    from serving.changes import MOVES
+    from serving.incremental import score_again
+
+    with progress_bar(quiet) as progress:
+        result = score_again(project, as_of, out, progress)
+    say_set_aside(result.set_aside)
+    span = {"run": result.run_id, "since": result.since.astimezone(project.timezone), "as_of": result.as_of}
+    if result.file is None:
+        say(_NO_NEWS.format(**span))
+        return
+    say(_SCORED_AGAIN.format(customers=result.customers, file=result.file, **span))
+    for name, text in MOVES.items():
+        if result.moves.get(name):
+            say(Text("  {n:,} {move}", "  {move}：{n:,}").format(n=result.moves[name], move=text))
+
+
+_NO_NEWS = Text(
+    "No customer of run {run} has a fact from {since:%Y-%m-%d %H:%M} to before {as_of:%Y-%m-%d %H:%M}; nothing was changed.",
+    "批次 {run} 的客户在 {since:%Y-%m-%d %H:%M} 至 {as_of:%Y-%m-%d %H:%M} 之间没有新数据；未做任何更改。",
+)
+_SCORED_AGAIN = Text(
+    "{customers:,} customers with facts from {since:%Y-%m-%d %H:%M} to before {as_of:%Y-%m-%d %H:%M} were scored again as of then, into"
+    " run {run}; the others keep their scores and their age. What only a scoring of everybody tells (tier, value, group, debts) stays"
+    " as it was. {file} has the new scores.",
+    "{customers:,} 位客户在 {since:%Y-%m-%d %H:%M} 至 {as_of:%Y-%m-%d %H:%M} 之间有新数据，已按该时点重新评分并写入批次 {run}；其他客户的评分与时龄不变。"
+    "只有全体评分才能得出的内容（等级、价值、分组、欠款）保持原样。新评分见 {file}。",
+)
 
 
 def warn(project: Project, quiet: bool) -> None:

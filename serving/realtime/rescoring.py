@@ -76,7 +76,7 @@ class Rescorer:
         customers = served.touched([*events, *due])
         now = Reached(events[-1].sequence if events else start.sequence, as_of)
         rows = self._scored(served, run, customers, now)
-        if not store_rescored(self._store, run.number, before, now, rows):
+        if not store_rescored(self._store, run.number, before, now, [rows]):
             return Tick(0, 0)  # another run is served by now, or another process was faster
         return Tick(len(events), len(rows))
 

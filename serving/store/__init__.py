@@ -20,7 +20,16 @@ from serving.store.debts import (
     invoices_of,
     list_invoices,
 )
-from serving.store.events import Reached, ServedRun, bodies_of, kept_run_ids, reached, serving_run, store_rescored
+from serving.store.events import (
+    Reached,
+    ServedRun,
+    bands_of,
+    bodies_of,
+    kept_run_ids,
+    reached,
+    serving_run,
+    store_rescored,
+)
 from serving.store.evidence import Measured, add_evidence, current_evidence, take_back_last
 from serving.store.keys import API_KEYS, AUDIT
 from serving.store.log_tables import ACTIONS, OUTCOMES
@@ -91,6 +100,7 @@ __all__ = [
     "Stored",
     "StoredPlan",
     "add_evidence",
+    "bands_of",
     "bodies_of",
     "chosen_in",
     "contact_of",

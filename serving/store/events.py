@@ -1,6 +1,6 @@
 """How far the events of real time have come into the scores that are served: written with these in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -54,10 +54,17 @@ def bodies_of(connection: Connection, run: int, customers: Sequence[str]) -> dic
     return dict(connection.execute(asked).all())
 
 
+def bands_of(connection: Connection, run: int, customers: Sequence[str]) -> dict[str, str | None]:
+    """The bands of risk of those of ``customers`` that are in run number ``run``, by id."""
+    mine = is_one_of(connection, SCORES.c.customer_id, customers)
+    asked = select(SCORES.c.customer_id, SCORES.c.churn_band).where(SCORES.c.run == run, mine)
+    return dict(connection.execute(asked).all())
+
+
 def store_rescored(
-    store: Store, run: int, before: Reached | None, now: Reached, rows: Sequence[Mapping[str, Any]]
+    store: Store, run: int, before: Reached | None, now: Reached, parts: Iterable[Sequence[Mapping[str, Any]]]
 ) -> bool:
-    """Put scores (rows of SCORES_SCHEMA) in the place of their customers' earlier ones, and the events they know of.
+    """Put scores (rows of SCORES_SCHEMA, so many at a time) in the place of their customers' earlier ones, and how far they have come.
 
     All in one transaction. False, and nothing is changed, where the run is not served any more or has come elsewhere
     than ``before`` meanwhile. Raises StorageError.
@@ -67,7 +74,7 @@ def store_rescored(
         if served is None or served.number != run or reached(connection, run) != before:
             return False
         as_of = _iso(now.as_of)
-        if rows:
+        for rows in filter(None, parts):
             mine = is_one_of(connection, SCORES.c.customer_id, [row["customer_id"] for row in rows])
             connection.execute(delete(SCORES).where(SCORES.c.run == run, mine))
             insert_rows(connection, SCORES, [_stored(run, as_of, row) for row in rows])

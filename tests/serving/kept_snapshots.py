@@ -17,7 +17,7 @@ def keep_snapshot(
     """Keep the features of one run."""
     with snapshot_writer(project, notes=notes) as writer:
         writer.add(frame, scores)
-        return writer.keep(project, run_id)
+        return writer.keep(project, run_id, {})
 
 
 def written(scores: pa.Table, file: Path) -> tuple[str, str]:

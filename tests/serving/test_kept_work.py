@@ -21,7 +21,8 @@ from features.project import Project, load_project
 from features.sources import open_facts
 from features.text import Text
 from serving.batch import score
-from serving.kept_work import FOLDER, KeptWork, kept_work, work_key
+from serving.decisions.playbook import load_playbook
+from serving.kept_work import FOLDER, KeptWork, kept_work, settings_key, work_key
 from serving.store import current_run, open_project_store, reading
 from tests.serving.realtime.company import AS_OF, tell, train, write_company
 
@@ -158,7 +159,7 @@ def bought(project: Project, event_id: str, at: datetime) -> None:
 
 def key(project: Project, as_of: datetime = AS_OF, *decisive: object) -> str | None:
     with open_facts(project) as facts:
-        return work_key(facts, as_of, *decisive)
+        return work_key(facts, as_of, settings_key(project, load_playbook(project)), *decisive)
 
 
 def test_beside_another_scoring_nothing_is_shared(project: Project, tmp_path: Path) -> None:
