@@ -139,7 +139,6 @@ def log_churn_model(
         name = model_name(project, "churn")
         registered = register(client, name, info.model_uri, run.info.run_id, info.model_id)
         client.set_model_version_tag(name, registered, LEAKAGE, certificate.verdict)
-        client.set_registered_model_alias(name, CHALLENGER, registered)
         return run.info.run_id, registered
 
 

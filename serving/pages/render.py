@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from features.catalogue import BY_NAME
 from features.ledger.names import BUCKETS
 from features.text import Language, Text
 from serving.alerts.kinds import COLOURS, LEVELS, RULES, trend_of
@@ -19,6 +20,7 @@ from serving.pages.sign_in_texts import SIGN_IN
 from serving.pages.texts import BANDS, NO_ACTION, PAGE, SORTS, SORTS_OF_MONEY, SORTS_OF_VALUE
 from serving.score_schema import BilingualText
 from training.life_cycle import STAGES
+from training.models.population import MOVED
 from training.models.rfm import SEGMENTS
 from training.tiers import TIERS
 from training.trajectory.states import STATES
@@ -45,6 +47,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "bar_width": formats.bar_width,
+        "moved_above": MOVED,
         "address": address,
         "in_order": in_order,
         "interval": formats.interval,
@@ -86,8 +89,11 @@ def render(template: str, language: Language, **values: Any) -> str:
             return formats.MISSING
         return SEGMENTS[segment].name.of(language) if segment in SEGMENTS else segment
 
-    page = _environment().get_template(template)
-    return page.render(language=language, say=say, read=read, segment_name=segment_name, **values)
+    def feature_name(name: str) -> str:
+        return BY_NAME[name].meaning.of(language) if name in BY_NAME else name
+
+    named = {"say": say, "read": read, "segment_name": segment_name, "feature_name": feature_name}
+    return _environment().get_template(template).render(language=language, **named, **values)
 
 
 def in_order(by_segment: dict[str, int]) -> list[tuple[str, int]]:

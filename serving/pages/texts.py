@@ -47,6 +47,22 @@ PAGE: dict[str, Text] = {
     "as_of": Text("Scores as of {day}", "评分时点：{day}"),
     "model": Text("Model version {version}", "模型版本 {version}"),
     "no_model": Text("No churn model", "无流失模型"),
+    "drift_none": Text("Customers are like those the model learnt from", "客户群体与模型训练时相近"),
+    "drift_none_note": Text(
+        "Population stability index of the churn probability: {index}; no feature moved above {limit}",
+        "流失概率的群体稳定性指标（PSI）为 {index}；没有特征的 PSI 高于 {limit}",
+    ),
+    "drift": Text("The customers have changed since the model learnt", "客户群体自模型训练以来已发生变化"),
+    "drift_words": Text(
+        "How far the {now} customers at risk today are from the {then} it learnt from. Look whether a source of data has changed; if"
+        " not, train anew.",
+        "今天的 {now} 位可流失客户与训练时的 {then} 位相比的差异。请检查数据来源是否变化；如无变化，请重新训练模型。",
+    ),
+    "drift_scale": Text(
+        "Population stability index; the mark is at {limit}, above which it is held to be another population. {moved} features are.",
+        "群体稳定性指标（PSI）；标记处为 {limit}，高于此值视为不同群体。共有 {moved} 个特征超出。",
+    ),
+    "churn_probability": Text("Churn probability", "流失概率"),
     "quality": Text("Measured on past customers it had not seen", "在未见过的历史客户上测得"),
     "alternatives": Text("What else fits, and what it is expected to earn", "其他适用的行动及其预期利润"),
     "numbers": Text("Key numbers", "关键数字"),

@@ -267,7 +267,8 @@ def _peer(name: str, folder: Path, rows: np.ndarray, running: ExitStack) -> Serv
     peer, port = PEERS[name], free_port()
     for file, content in peer.files.items():
         (folder / file).write_text(content)
-    environment = environment_of(folder) | {"MLSERVER_HTTP_PORT": str(port), "MLSERVER_GRPC_PORT": str(free_port())}
+    environment = environment_of(folder, python)
+    environment |= {"MLSERVER_HTTP_PORT": str(port), "MLSERVER_GRPC_PORT": str(free_port())}
     command = peer.command(python, port)
     process = running.enter_context(started(name, command, folder, environment, folder / f"{name}.log"))
     bodies = [json.dumps(peer.body(row)).encode() for row in rows.tolist()]

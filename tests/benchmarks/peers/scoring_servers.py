@@ -143,9 +143,12 @@ def python_of(name: str, folder: Path) -> Path | None:
     return python
 
 
-def environment_of(folder: Path) -> dict[str, str]:
-    """The variables that a peer runs under: nothing of ours, one thread for each library."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+def environment_of(folder: Path, python: Path) -> dict[str, str]:
+    """The variables that a peer runs under: nothing of ours, its own commands first (MLflow starts uvicorn by name), one thread
+    for each library.
+    """
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept["PATH"] = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "RAY_USAGE_STATS_ENABLED": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return kept | quiet | threads | {"PYTHONPATH": str(folder), "OMP_WAIT_POLICY": "PASSIVE"}
