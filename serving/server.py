@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -15,7 +16,9 @@ from urllib.parse import urlsplit
 import typer
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from features.errors import RetinueError
 from features.project import Project
@@ -77,12 +80,33 @@ def serve_project(project: Project, host: str, port: int, language: Language, wo
 
 DRAIN_SECONDS = 30
 """How long requests may take to end after the server was told to."""
+HEALTHCHECK_SECONDS = 1
 START_SECONDS = 60
 """How long a worker may leave its supervisor without an answer; on a busy machine it takes more than a few seconds to start."""
 
 
 class _Workers(Multiprocess):
-    """Several processes behind one listening socket; one that dies is replaced."""
+    """Several processes behind one listening socket; one that dies, or is silent for too long, is replaced."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._heard: dict[Process, float] = {}
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace who needs it. No wait is long: the supervisor hears no wish to end meanwhile, and a worker that starts is silent."""
+        now = time.monotonic()
+        for place, process in enumerate(self.processes):
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                self._heard[process] = now
+            elif not process.process.is_alive() or now - self._heard.setdefault(process, now) > START_SECONDS:
+                self._heard.pop(process, None)
+                process.kill()
+                process.join()
+                if process.exitcode == STARTUP_FAILURE:  # so would the next one
+                    self.should_exit.set()
+                    return
+                self.processes[place] = Process(self.config, self.sockets)
+                self.processes[place].start()
 
     def terminate_all(self) -> None:
         """Tell all to end, and listen no more: who connects while they drain is refused instead of left waiting."""
@@ -101,7 +125,7 @@ def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_worker_healthcheck=START_SECONDS,
+        timeout_worker_healthcheck=HEALTHCHECK_SECONDS,
         proxy_headers=bool(settings.access.trusted_proxies),
         forwarded_allow_ips=list(settings.access.trusted_proxies),
     )

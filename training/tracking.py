@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHALLENGER = "challenger"
-"""Alias of the version that was registered last and does not serve."""
+"""Alias of the version that somebody named to run beside the champion."""
 RUNTIME_PACKAGES = ("retinue", "xgboost-cpu", "scikit-learn", "numpy", "pandas")
 SEGMENTS_FILE = "segments.json"
 LEAKAGE = "leakage"

@@ -20,6 +20,7 @@ from serving.problems import (
 )
 from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
 from serving.routes.customers import not_found
+from serving.routes.shortcut import LongerRoute
 from serving.routes.state import service_of
 from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
@@ -34,7 +35,12 @@ from serving.store import (
     reading,
 )
 
-router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["plan"])
+
+class _ScopedRoute(ScopedRoute, LongerRoute):
+    """Who may ask, and for whom."""
+
+
+router = APIRouter(route_class=_ScopedRoute, prefix="/v1", tags=["plan"])
 
 SORT = "place"
 Name = Annotated[str | None, Query(min_length=1, max_length=200)]

@@ -17,6 +17,7 @@ from serving.problems import (
 )
 from serving.receivable_schemas import InvoicePage, LateBand, ReceivablesAnswer
 from serving.routes.cursors import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
+from serving.routes.shortcut import LongerRoute
 from serving.routes.state import age_header, served_run, service_of
 from serving.schemas import MAX_PAGE
 from serving.score_schema import MAX_ID_LENGTH
@@ -32,7 +33,12 @@ from serving.store import (
     reading,
 )
 
-router = APIRouter(route_class=ScopedRoute, prefix="/v1", tags=["receivables"])
+
+class _ScopedRoute(ScopedRoute, LongerRoute):
+    """Who may ask, and for whom."""
+
+
+router = APIRouter(route_class=_ScopedRoute, prefix="/v1", tags=["receivables"])
 
 SORT = "-late_amount"
 

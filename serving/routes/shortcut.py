@@ -6,10 +6,11 @@ look-up itself. The answer is the route's own: whatever its class puts before it
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.errors import RetinueError
@@ -44,6 +45,22 @@ def is_plain(scope: Scope, customer_id: str) -> bool:
     return not scope["query_string"] and 0 < len(customer_id) <= MAX_ID_LENGTH
 
 
+class LongerRoute(APIRoute):
+    """A route whose path goes on behind a customer's id, for requests that go on so: an id may end like it, its slash encoded."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it is the route of a request, see starlette."""
+        _, _, ending = self.path.partition(_PARAMETER)
+        return super().matches(scope) if not ending or is_written(scope, (ending,)) else (Match.NONE, {})
+
+
+def is_written(scope: Scope, endings: tuple[str, ...]) -> bool:
+    """Whether the last slash of the address as it was written begins one of ``endings``. True where a server does not tell."""
+    if "raw_path" not in scope:
+        return True
+    return f"/{unquote(scope['raw_path'].decode('latin-1').rpartition('/')[2])}" in endings
+
+
 class Shortcut:
     """Stands before all routes and takes the plain look-ups of one customer; all else goes on to the routes."""
 
@@ -75,5 +92,7 @@ class Shortcut:
             return None
         path: str = scope["path"]
         customer_id = path[len(self.prefix) :]
-        plain = path.startswith(self.prefix) and is_plain(scope, customer_id) and not path.endswith(self.longer)
+        plain = path.startswith(self.prefix) and is_plain(scope, customer_id)
+        if plain and path.endswith(self.longer) and is_written(scope, self.longer):
+            return None
         return customer_id if plain else None

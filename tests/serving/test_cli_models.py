@@ -100,7 +100,7 @@ def one(table: pa.Table, customer_id: str) -> dict[str, Any]:
 def test_the_list_tells_which_version_serves_and_which_was_refused(project: Project) -> None:
     rows = [line.split() for line in retinue(project, "models", "list").splitlines() if " logistic " in line]
     assert [row[:4] for row in rows] == [
-        ["3", "challenger", "2025-08-15", "logistic"],
+        ["3", "–", "2025-08-15", "logistic"],
         ["2", "champion", "2025-08-15", "logistic"],
         ["1", "previous", "2025-08-01", "logistic"],
     ]

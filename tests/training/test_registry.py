@@ -93,7 +93,7 @@ def test_versions_are_read_with_all_that_is_known_of_them(project: Project) -> N
 
 
 def test_a_version_that_may_serve_serves_after_its_training(project: Project) -> None:
-    assert aliases(project) == {"1": ("champion",), "4": ("challenger",)}
+    assert aliases(project) == {"1": ("champion",)}
     assert promotions(project) == [("1", None, "trained", "passed")]
     [entry] = read_ledger(ledger_file(project))
     assert isinstance(entry.record, Promotion)
@@ -104,7 +104,7 @@ def test_a_version_that_may_serve_serves_after_its_training(project: Project) ->
 def test_promoting_moves_the_aliases_and_goes_on_the_ledger(project: Project) -> None:
     promotion = promote_version(project, "2", by(5))
     assert (promotion.version, promotion.previous_version, promotion.how) == ("2", "1", "by hand")
-    assert aliases(project) == {"1": ("previous",), "2": ("champion",), "4": ("challenger",)}
+    assert aliases(project) == {"1": ("previous",), "2": ("champion",)}
     assert champion_churn(project).version == "2"
     assert promotions(project)[1:] == [("2", "1", "by hand", "passed")]
 
@@ -144,7 +144,7 @@ def test_a_version_that_serves_is_not_promoted_again(project: Project) -> None:
 def test_rolling_back_returns_to_the_version_before_and_can_be_undone(project: Project) -> None:
     promote_version(project, "2", by(5))
     assert roll_back(project, by(6)).version == "1"
-    assert aliases(project) == {"1": ("champion",), "2": ("previous",), "4": ("challenger",)}
+    assert aliases(project) == {"1": ("champion",), "2": ("previous",)}
     assert roll_back(project, by(7)).version == "2"
     assert champion_churn(project).version == "2"
     assert promotions(project)[2:] == [("1", "2", "rolled back", "passed"), ("2", "1", "rolled back", "passed")]

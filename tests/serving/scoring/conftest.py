@@ -70,13 +70,14 @@ def own_store() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Version 1, a regression, serves and has scored; versions 2 and 3 are trees."""
+    """Version 1, a regression, serves and has scored; versions 2 and 3 are trees, of which 3 is the challenger."""
     project = shop(tmp_path_factory.mktemp("shop") / "shop", seed=1, customers=160)
     register_segments(project, AS_OF)
     settle(project, register(project, utc(2025, 8, 1)), PASSED, BY)
     publish_scores(project)
     for rounds in (20, 60):
         register_trees(project, utc(2025, 8, 15), rounds)
+    challenge_version(project, "3", BY)
     return project
 
 
