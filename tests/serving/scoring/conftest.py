@@ -22,7 +22,7 @@ from tests.training.registered import PASSED, certificate, fitted, present, regi
 from training.dataset import LABEL
 from training.models.calibration import Calibrator
 from training.models.churn import XGBoostChurn
-from training.registry import Signature, settle
+from training.registry import Signature, challenge_version, settle
 from training.replay import Versions, record_scoring
 from training.tracking import champion_churn, log_churn_model, serving_segments
 
