@@ -105,7 +105,7 @@ def test_the_list_tells_which_version_serves_and_which_was_refused(project: Proj
         ["1", "previous", "2025-08-01", "logistic"],
     ]
     assert [row[7:9] for row in rows] == [["passed", "refused"], ["passed", "passed"], ["passed", "passed"]]
-    assert [row[10:] for row in rows] == [["–"], ["since"], ["2025-11-03", "–"]]  # the days after it on the next line
+    assert [row[10:] for row in rows] == [["–"], ["since", "2025-11-04"], ["2025-11-03", "–"]]
     assert all(row[4] == f"{float(row[4]):.4f}" and 0.5 < float(row[4]) < 1 for row in rows)
 
 
