@@ -34,6 +34,10 @@ class PopulationCount:
             customers_then=found.customers_then,
             customers_now=found.customers_now,
             churn_probability=found.index[PROBABILITY],
+            churn_probability_limit=found.limit[PROBABILITY],
             moved=len(moved),
-            moved_most=[FeatureDrift(feature=name, index=found.index[name]) for name in moved[:MOST_TOLD]],
+            moved_most=[
+                FeatureDrift(feature=name, index=found.index[name], limit=found.limit[name])
+                for name in moved[:MOST_TOLD]
+            ],
         )

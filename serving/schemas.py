@@ -15,6 +15,10 @@ MAX_LOOKUP = 1000
 """How many customers one look-up may ask for."""
 MAX_PAGE = 500
 """How many customers one page of a list may hold."""
+_LIMIT = (
+    "Above it there was a move: 0.25, or what one in a hundred exceeds by chance where customers are few"
+    " / 超过即视为变化：0.25；客户较少时取随机波动的 99% 分位"
+)
 
 
 class FeatureDrift(Answer):
@@ -22,6 +26,7 @@ class FeatureDrift(Answer):
 
     feature: str = Field(description="The feature / 特征")
     index: float = Field(description="Population stability index / 群体稳定性指标（PSI）")
+    limit: float = Field(MOVED, description=_LIMIT)
 
 
 class PopulationDrift(Answer):
@@ -30,8 +35,9 @@ class PopulationDrift(Answer):
     customers_then: int = Field(description="Customers at risk when it was trained / 训练时的可流失客户数")
     customers_now: int = Field(description="Customers at risk in the run / 本批次的可流失客户数")
     churn_probability: float = Field(
-        description="Index of the churn probability; above 0.25 another population / 流失概率的 PSI；高于 0.25 视为不同群体"
+        description="Index of the churn probability; above its limit another population / 流失概率的 PSI；高于界限视为不同群体"
     )
+    churn_probability_limit: float = Field(MOVED, description=_LIMIT)
     moved: int = Field(description="Features above 0.25 and above chance / PSI 高于 0.25 且超出随机波动的特征数")
     moved_most: list[FeatureDrift] = Field(
         description="At most three of them, the furthest first / 其中变化最大者，至多三个"
@@ -40,7 +46,7 @@ class PopulationDrift(Answer):
     @property
     def is_large(self) -> bool:
         """Whether people should look at it."""
-        return self.moved > 0 or self.churn_probability > MOVED
+        return self.moved > 0 or self.churn_probability > self.churn_probability_limit
 
 
 class RunSummary(Answer):

@@ -1,7 +1,7 @@
 """MLflow, used as its users expect: runs with data sets, parameters, metrics, plots and registered models.
 
 The alias ``champion`` of a registered model says which version serves; it is set last, so that an interrupted training
-promotes nothing. ``challenger`` is the version registered last, ``previous`` the one that served before.
+promotes nothing. ``challenger`` is the version that somebody named to run beside it, ``previous`` the one that served before.
 """
 
 import tempfile

@@ -480,6 +480,7 @@ class FeatureDrift(TypedDict):
 
     feature: str
     index: float
+    limit: NotRequired[float]
 
 
 class PopulationDrift(TypedDict):
@@ -488,6 +489,7 @@ class PopulationDrift(TypedDict):
     customers_then: int
     customers_now: int
     churn_probability: float
+    churn_probability_limit: NotRequired[float]
     moved: int
     moved_most: list[FeatureDrift]
 

@@ -260,7 +260,8 @@ class Retinue:
 
 
 def _quoted(id_: str) -> str:
-    return quote(id_, safe="")
+    """As part of an address; the two ids that would lead to another one, ``.`` and ``..``, too."""
+    return quote(id_, safe="") if id_.strip(".") else id_.replace(".", "%2E")
 
 
 def _joined(fields: Fields | None) -> str | None:

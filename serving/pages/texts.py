@@ -47,21 +47,26 @@ PAGE: dict[str, Text] = {
     "as_of": Text("Scores as of {day}", "评分时点：{day}"),
     "model": Text("Model version {version}", "模型版本 {version}"),
     "no_model": Text("No churn model", "无流失模型"),
-    "drift_none": Text("Customers are like those the model learnt from", "客户群体与模型训练时相近"),
-    "drift_none_note": Text(
-        "Population stability index of the churn probability: {index}; no feature moved above {limit}",
-        "流失概率的群体稳定性指标（PSI）为 {index}；没有特征的 PSI 高于 {limit}",
+    "drift_none": Text(
+        "Customers are like those the model learnt from (stability index {index})",
+        "客户群体与模型训练时相近（PSI {index}）",
+    ),
+    "drift_unknown": Text(
+        "Whether customers are like those the model learnt from is not known: it kept no record of them. 'retinue train' does.",
+        "无法判断客户群体是否与训练时相近：该模型未保存训练时的客户分布；重新运行“retinue train”后即可判断。",
     ),
     "drift": Text("The customers have changed since the model learnt", "客户群体自模型训练以来已发生变化"),
     "drift_words": Text(
-        "How far the {now} customers at risk today are from the {then} it learnt from. Look whether a source of data has changed; if"
-        " not, train anew.",
-        "今天的 {now} 位可流失客户与训练时的 {then} 位相比的差异。请检查数据来源是否变化；如无变化，请重新训练模型。",
+        "The {now} customers at risk are no longer like the {then} it learnt from; these facts moved most. Look whether a source of"
+        " data has changed; if not, 'retinue train' learns anew.",
+        "当前的 {now} 位可流失客户与训练时的 {then} 位已有明显差异，以下各项变化最大。请检查数据来源是否变化；如无变化，请用“retinue train”重新训练。",
     ),
     "drift_scale": Text(
-        "Population stability index; the mark is at {limit}, above which it is held to be another population. {moved} features are.",
-        "群体稳定性指标（PSI）；标记处为 {limit}，高于此值视为不同群体。共有 {moved} 个特征超出。",
+        "Population stability index (PSI): above the mark, at {limit} or where chance ends, it is held to be another population."
+        " Features above it: {moved}.",
+        "群体稳定性指标（PSI）：超过标记处（{limit} 或随机波动的上限）视为不同群体。超出的特征数：{moved}。",
     ),
+    "drift_limit": Text("mark at {limit}", "标记处为 {limit}"),
     "churn_probability": Text("Churn probability", "流失概率"),
     "quality": Text("Measured on past customers it had not seen", "在未见过的历史客户上测得"),
     "alternatives": Text("What else fits, and what it is expected to earn", "其他适用的行动及其预期利润"),

@@ -155,7 +155,7 @@ def too_many(request: Request, wait_seconds: float) -> Response:
 def _no_key(request: Request) -> Response:
     """The answer to who shows no live key: people are led to the sign-in, programs get a problem."""
     if request.method == "GET" and wants_page(request):
-        there = f"{SIGN_IN}?next={quote(request.url.path, safe='/')}"
+        there = f"{SIGN_IN}?next={quote(request.scope.get('raw_path', request.url.path), safe='/')}"
         return Response(status_code=303, headers={"Location": there, "Vary": "Cookie"})
     headers = {"WWW-Authenticate": "Bearer"}
     if "hx-request" in request.headers:  # a script of the pages would put the sign-in into a part of the page

@@ -250,19 +250,3 @@ def test_nothing_but_plain_look_ups_goes_the_short_way() -> None:
         {"root_path": "/behind"},
     ):
         assert shortcut.asked_for(plain | other) is None
-
-
-def test_an_id_that_ends_like_a_longer_path_is_reached_with_its_slash_encoded(tmp_path: Path) -> None:
-    ids = ["A/recommendations", "A/receivables", "A", "/recommendations", "..", "a%2Fb", "100%", "客户/1"]
-    store = open_store(write_project(tmp_path))
-    publish(store, run(), table([score(customer_id) for customer_id in ids]))
-    store.close()
-    with serving(tmp_path) as address:
-        for customer_id in ids:
-            path = f"{address}/v1/customers/{quote(customer_id, safe='')}".replace("..", "%2E%2E")
-            for query in ("", "?fields=customer_id", "?lang=zh"):
-                assert httpx.get(path + query).json()["customer_id"] == customer_id, (customer_id, query)
-            assert "alternatives" in httpx.get(f"{path}/recommendations").json(), customer_id
-        plain = httpx.get(f"{address}/v1/customers/A/recommendations").json()
-        assert "alternatives" in plain
-        assert httpx.get(f"{address}/v1/customers/A/%72ecommendations").json() == plain

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,6 +76,18 @@ def test_customers_of_whom_nothing_is_as_it_was_are_another_population() -> None
     assert drift.churn_probability > 0.25
     assert drift.moved_most[0].feature == "gap"
     assert PopulationCount(None).drift() is None
+
+
+def test_a_few_customers_who_differ_by_chance_alone_are_no_other_population() -> None:
+    draw = np.random.default_rng(3)
+    then, now = (pd.DataFrame({"churn_probability": draw.random(60)}) for _ in range(2))
+    counted = PopulationCount(Population.of(then, ["churn_probability"]))
+    counted.add(now.drop(columns="churn_probability"), pa.Table.from_pandas(now))
+    drift = counted.drift()
+    assert drift is not None
+    assert 0.25 < drift.churn_probability < drift.churn_probability_limit  # 2/60 times 23.2, the 99th percentile
+    assert drift.churn_probability_limit == pytest.approx(2 / 60 * 23.209, abs=1e-3)
+    assert not drift.is_large
 
 
 def test_a_batch_tells_who_moved_since_the_one_before(project: Project, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Signing in on the pages: the cookie, its end, and forms that other sites send."""
 
+import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -57,6 +59,17 @@ def test_a_browser_is_led_to_the_sign_in_and_back(site: Site) -> None:
     assert {"HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={SESSION_SECONDS}"} <= set(cookie.split("; "))
     assert "Secure" not in cookie  # plain http, on this machine
     assert site.keys["Anna"].split("_", 2)[2] not in cookie
+    site.client.cookies.clear()
+
+
+@pytest.mark.parametrize("customer_id", ["客户/1", "a?b", "a#b", "A/recommendations", "100%", "a b&c=d"])
+def test_the_way_back_leads_to_the_customer_however_odd_its_id(site: Site, customer_id: str) -> None:
+    there = f"/customers/{quote(customer_id, safe='')}"
+    led = site.client.get(there, headers=PAGE).headers["location"]
+    page = site.client.get(led, headers=PAGE).text
+    asked = html.unescape(page.partition('name="next" value="')[2].partition('"')[0])
+    answer = site.client.post("/sign-in", data={"key": site.keys["Anna"], "next": asked})
+    assert answer.headers["location"] == there
     site.client.cookies.clear()
 
 
