@@ -37,7 +37,7 @@ from serving.realtime.notes import notes_for
 from serving.receivable_schemas import DEBTORS_SCHEMA
 from serving.schemas import PopulationDrift, PublishedRun
 from serving.score_schema import SCORES_SCHEMA
-from serving.scores_file import SCORES_FILE, PassingRows, ScoresFile, batches_of
+from serving.scores_file import RESCORED_FILE, SCORES_FILE, PassingRows, ScoresFile, batches_of
 from serving.store import Debts, Run, kept_run_ids, open_project_store, publish, reading
 from training.abstention import abstain
 from training.kinds.words import outcome_of
@@ -193,6 +193,7 @@ def score(
         if changes is not None:
             changes = changes.kept_as(out / CHANGES_FILE)
         files.close()
+        (out / RESCORED_FILE).unlink(missing_ok=True)
         record_scoring(project, models.champion, versions, run_id, as_of, run.published_at, customers, digest, kept)
     progress(Text("done", "完成"), 1.0)
     has_days = project.churn.kind != "panel" or is_dated(project)

@@ -26,7 +26,7 @@ from serving.gathering import names_at
 from serving.kept_work import SETTINGS, kept_work, settings_key
 from serving.realtime.served import RunModels
 from serving.score_schema import SCORES_SCHEMA
-from serving.scores_file import RUN_ID, batches_of
+from serving.scores_file import RESCORED_FILE, RUN_ID, batches_of
 from serving.store import (
     Reached,
     ServedRun,
@@ -43,7 +43,6 @@ from training.dataset import check_as_of
 from training.replay import run_notes
 from training.tracking import champion_churn, serving_segments
 
-RESCORED_FILE = "rescored.parquet"
 MOST_MEMORY_MEGABYTES = 1_500
 STORED_ROWS = 10_000
 

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from serving.score_schema import SCORES_SCHEMA
 
 SCORES_FILE = "scores.parquet"
+RESCORED_FILE = "rescored.parquet"
+"""The scores of those who were scored again in a run, since; a new run removes it."""
 RUN_ID = "run_id"
 """Under which ``scores.parquet`` says, in its metadata, which run it is."""
 

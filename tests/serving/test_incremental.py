@@ -140,6 +140,8 @@ def test_those_with_news_are_scored_as_everybody_would_be_and_nobody_else_change
     assert set(pq.read_table(result.file)["customer_id"].to_pylist()) == expected
     again = score_again(company, LATER + MOMENT, tmp_path / "out")  # C003 bought at that very instant
     assert (again.since, again.customers) == (LATER, 1)
+    score(company, LATER, tmp_path / "out", lambda: LATER)
+    assert not result.file.exists()  # it was of the run before
 
 
 def test_without_news_nothing_changes(company: Project, tmp_path: Path) -> None:
