@@ -151,7 +151,8 @@ def test_a_disk_that_runs_full_can_be_read_from_and_is_written_to_once_there_is_
     try:
         serving = process_serving(disk, "unshare", "--mount", "sh", "-c", _SMALL_DISK, "sh", str(disk))
         with serving as (address, process), httpx.Client(base_url=address, timeout=20) as client:
-            assert client.get("/readyz", timeout=60).status_code == 200  # it listens before it has started
+            # it listens before it has opened the store, which it cannot do on a full disk
+            assert client.get("/readyz", timeout=120).status_code == 200
             filler = Path(f"/proc/{process}/root{disk}/filler")  # the disk is there for that process alone
             fill(filler)
             notes = [ACTION | {"action_id": f"a-{i}", "note": "x" * 900} for i in range(100)]
