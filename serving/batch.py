@@ -31,7 +31,7 @@ from serving.decisions.learnt import with_learnt
 from serving.decisions.next_best_action import LOST_VALUE, recommend
 from serving.decisions.playbook import Playbook, load_playbook
 from serving.gathering import ServingModels, gather, serving_models
-from serving.kept_work import SETTINGS, kept_work, settings_key, work_key
+from serving.kept_work import SETTINGS, files_of, kept_work, settings_key, work_key
 from serving.population import PopulationCount
 from serving.realtime.notes import notes_for
 from serving.receivable_schemas import DEBTORS_SCHEMA
@@ -134,10 +134,11 @@ def score(
     beliefs = beliefs_of(project, playbook)  # once: what is learnt meanwhile must not divide one run
     with ExitStack() as held:
         progress(Text("reading the facts", "读取数据"), 0.1)
+        files_read = files_of(project)
         with open_facts(project, MOST_MEMORY_MEGABYTES) as facts:
             trained = (models.champion.run_id, models.champion.version, models.versions(True))
             decisive = (settings_key(project, playbook), *trained, beliefs)
-            work = held.enter_context(kept_work(project.workspace, work_key(facts, as_of, *decisive)))
+            work = held.enter_context(kept_work(project.workspace, work_key(facts, files_read, as_of, *decisive)))
             known = gather(facts, as_of, models, playbook, work, progress)
             set_aside = keep_set_aside(facts)
         models = replace(models, champion=known.champion)

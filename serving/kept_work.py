@@ -31,6 +31,8 @@ FOLDER = "scoring"
 """In the workspace: what the scoring that runs, or the last one that was broken off, has finished."""
 _LOCK = "scoring.lock"
 _NEXT = "next"
+Files = list[tuple[str, int, int]]
+"""Path, size in bytes, and time of change in ns."""
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -107,12 +109,10 @@ def settings_key(project: Project, playbook: Playbook) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def work_key(facts: Facts, as_of: datetime, *decisive: object) -> str | None:
-    """A name for the scoring of ``facts`` as of an instant by ``decisive`` models, versions and beliefs, each told by its repr.
-
-    None where a source does not tell whether it is still the same: a database.
+def work_key(facts: Facts, files: Files | None, as_of: datetime, *decisive: object) -> str | None:
+    """A name for the scoring of ``facts``, read from ``files`` (`files_of`), as of an instant by ``decisive`` models, versions and
+    beliefs, each told by its repr. None where a source does not tell whether it is still the same.
     """
-    files = _files(facts.project)
     if files is None:
         return None
     events = known_events(facts.connection, facts.project, as_of)
@@ -120,9 +120,13 @@ def work_key(facts: Facts, as_of: datetime, *decisive: object) -> str | None:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def _files(project: Project) -> list[tuple[str, int, int]] | None:
-    """The files of all tables, with size and time of change."""
-    found = []
+def files_of(project: Project) -> Files | None:
+    """The files of all tables as they are now; None where one is read from a database.
+
+    To be asked before the facts are read: what was made of a file that changed meanwhile must not pass for the new one's.
+    Raises FactsError, ProjectError: a file is missing, or is none of facts.
+    """
+    found: Files = []
     for name, source in project.tables.items():
         if source.path is None:
             return None

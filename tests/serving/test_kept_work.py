@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,13 +17,14 @@ import serving.batch
 import serving.blocks
 import serving.gathering
 from features.project import Project, load_project
-from features.sources import open_facts
+from features.sources import Facts, open_facts
 from features.text import Text
 from serving.batch import score
 from serving.decisions.playbook import load_playbook
-from serving.kept_work import FOLDER, KeptWork, kept_work, settings_key, work_key
+from serving.kept_work import FOLDER, KeptWork, files_of, kept_work, settings_key, work_key
 from serving.store import current_run, open_project_store, reading
 from tests.serving.realtime.company import AS_OF, tell, train, write_company
+from training.ledger import Scoring, ledger_file, read_ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone")
 
@@ -135,6 +135,26 @@ def test_what_another_instant_or_other_facts_left_is_not_used_and_goes(project: 
     assert list((project.workspace / FOLDER).iterdir()) == []
 
 
+def test_what_was_made_of_a_file_that_changed_while_it_was_read_is_not_used(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(serving.batch, "open_facts", replacing_orders)
+        with pytest.raises(BrokenOff):
+            score(project, AS_OF, tmp_path / "out", lambda: AS_OF, stopping_at_publishing)
+    assert {"features", "scores-0"} <= set(kept(project))
+    assert score(project, AS_OF, tmp_path / "out", lambda: AS_OF).continued == 0
+
+
+@contextmanager
+def replacing_orders(project: Project, most_memory_megabytes: int | None = None) -> Iterator[Facts]:
+    """Facts of which an export brings the next state as soon as they have been read."""
+    with open_facts(project, most_memory_megabytes) as facts:
+        with (project.root / "orders.csv").open("a") as orders:
+            orders.write("C001,2025-09-30 10:00:00,500,tea\n")
+        yield facts
+
+
 def test_the_key_tells_of_everything_that_decides_the_outcome(project: Project) -> None:
     keys = [key(project), key(project, AS_OF + timedelta(microseconds=1)), key(project, AS_OF, "another model")]
     file = project.root / "orders.csv"
@@ -159,7 +179,7 @@ def bought(project: Project, event_id: str, at: datetime) -> None:
 
 def key(project: Project, as_of: datetime = AS_OF, *decisive: object) -> str | None:
     with open_facts(project) as facts:
-        return work_key(facts, as_of, settings_key(project, load_playbook(project)), *decisive)
+        return work_key(facts, files_of(project), as_of, settings_key(project, load_playbook(project)), *decisive)
 
 
 def test_beside_another_scoring_nothing_is_shared(project: Project, tmp_path: Path) -> None:
@@ -183,48 +203,73 @@ def test_values_and_that_there_are_none_are_kept(tmp_path: Path) -> None:
     assert KeptWork(tmp_path).values("some", dict) == {"of": 0.1, "rows": 3}
 
 
-SCORE = """
-import sys
-from pathlib import Path
+KILLED = """
+import os, signal, sys
 from datetime import datetime
-import serving.blocks
+from itertools import count
+from pathlib import Path
+import alembic.command, mlflow.sklearn, mlflow.store.tracking.sqlalchemy_store  # once for all processes
+import serving.batch, serving.blocks
 from features.project import load_project
-from serving.batch import score
 serving.blocks.ROWS = 20
-as_of = datetime.fromisoformat(sys.argv[3])
-done = score(load_project(Path(sys.argv[1])), as_of, Path(sys.argv[2]), lambda: as_of, lambda *_: print("step", flush=True))
-print("scored", done.continued, flush=True)
+project, out, as_of = load_project(Path(sys.argv[1])), Path(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
+
+def mortal(step, name, left):
+    def stepped(*of):
+        if next(left, None) is None:
+            print("killed before", name or Path(of[1]).name, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(*of)
+    return stepped
+
+def dies_after(steps):
+    left = iter(range(steps))
+    for name in ("replace", "rename"):
+        setattr(Path, name, mortal(getattr(Path, name), None, left))
+    for name in ("publish", "record_scoring"):
+        setattr(serving.batch, name, mortal(getattr(serving.batch, name), name, left))
+    print("continued", serving.batch.score(project, as_of, out, lambda: as_of).continued, flush=True)
+    os._exit(0)
+
+def parts():
+    return {str(file) for file in (project.workspace / "scoring").rglob("[!.]*") if file.is_file()}
+
+steps = 0
+while True:
+    before = parts()
+    if not (child := os.fork()):
+        dies_after(steps)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if ended != -signal.SIGKILL:
+        sys.exit(ended)
+    steps = 1 if parts() > before else steps + 1  # the next has that behind it, or goes a step further
 """
 
 
-@contextmanager
-def scoring(project: Project, out: Path) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", SCORE, str(project.root), str(out), AS_OF.isoformat()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 @pytest.mark.slow
-def test_a_scoring_that_is_killed_goes_on(project: Project, trained: Path, tmp_path: Path) -> None:
+def test_a_scoring_that_is_killed_before_every_step_ends_as_one_that_never_was(
+    project: Project, trained: Path, tmp_path: Path
+) -> None:
+    """A real process is killed before a file gets its name, before publishing and before the ledger: each time one step later."""
     shutil.copytree(trained, tmp_path / "other")
     whole = score(load_project(tmp_path / "other"), AS_OF, tmp_path / "whole", lambda: AS_OF)
-    for steps in (3, 6, 8, 10):
-        with scoring(project, tmp_path / "out") as process:
-            assert process.stdout
-            for _ in range(steps):
-                assert process.stdout.readline() == "step\n"
-            process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
-    with scoring(project, tmp_path / "out") as process:
-        last = process.communicate(timeout=120)[0].splitlines()[-1]
-    assert last.startswith("scored ")
-    assert int(last.split()[1]) >= ROWS
-    assert (tmp_path / "out" / "scores.parquet").read_bytes() == (tmp_path / "whole" / "scores.parquet").read_bytes()
+    command = [sys.executable, "-c", KILLED, str(project.root), str(tmp_path / "out"), AS_OF.isoformat()]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    *killed, last = ended.stdout.splitlines()
+    assert list(dict.fromkeys(line.removeprefix("killed before ") for line in killed)) == [
+        *("features.f64", "features.arrow", "level.json", "standing.arrow", "debtors.arrow", "invoices.arrow"),
+        *("index.json", "scores-0.arrow", "scores-20.arrow", "scores-40.arrow"),
+        *(f"{whole.published.run_id}.parquet", whole.published.run_id),  # features for the ledger, facts for real time
+        *("publish", "invoices.parquet", "scores.parquet", "record_scoring"),
+    ]
+    assert last == f"continued {len(whole.scores)}"
+    for file in ("scores.parquet", "invoices.parquet"):
+        assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["invoices.parquet", "scores.parquet"]
     assert served(project) == pq_run(tmp_path / "out" / "scores.parquet") == whole.published.run_id
+    scorings = [entry.record for entry in read_ledger(ledger_file(project)) if isinstance(entry.record, Scoring)]
+    assert [one.run_id for one in scorings] == [whole.published.run_id]
     assert list((project.workspace / FOLDER).iterdir()) == []
 
 
