@@ -23,7 +23,7 @@ from features.raw_tables import matching_files
 from features.sources import Facts
 from features.writing import atomic_file, nameless_folder, storage_errors
 from serving.decisions.playbook import Playbook
-from training.run_marks import code_version
+from training.run_marks import CODE_PACKAGES, code_version
 
 SETTINGS = "settings"
 """Under which a run's notes have the `settings_key` that it was made with."""
@@ -105,7 +105,7 @@ def kept_work(workspace: Path, key: str | None) -> Iterator[KeptWork]:
 
 def settings_key(project: Project, playbook: Playbook) -> str:
     """A name for what a project and its playbook want, and for what Retinue makes of it."""
-    told = [code_version(), project.model_dump_json(exclude={"root"}), playbook]
+    told = [code_version((*CODE_PACKAGES, "serving")), project.model_dump_json(exclude={"root"}), playbook]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 

@@ -20,11 +20,11 @@ CODE_PACKAGES = ("features", "training")
 
 
 @cache
-def code_version() -> str:
-    """The release and a digest of the source that decides a score, e.g. ``0.1.0+3f2a9c81d0e4``."""
+def code_version(packages: tuple[str, ...] = CODE_PACKAGES) -> str:
+    """The release and a digest of the source that decides a score, or of that of ``packages``, e.g. ``0.1.0+3f2a9c81d0e4``."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for file in sorted(file for package in CODE_PACKAGES for file in (root / package).rglob("*.py")):
+    for file in sorted(file for package in packages for file in (root / package).rglob("*.py")):
         digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return f"{version('retinue')}+{digest.hexdigest()[:12]}"
 
