@@ -60,8 +60,14 @@ class KeptWork:
 
     def frame(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """The same of a frame; its index is kept."""
-        found: pd.DataFrame = self.table(name, lambda: pa.Table.from_pandas(compute())).to_pandas()
-        return found
+        computed: list[pd.DataFrame] = []  # beside it a second one, made of the table, would need much memory
+
+        def table() -> pa.Table:
+            computed.append(compute())
+            return pa.Table.from_pandas(computed[0])
+
+        found = self.table(name, table)
+        return computed[0] if computed else found.to_pandas()
 
     def values(self, name: str, compute: Callable[[], Mapping[str, Any] | None]) -> dict[str, Any] | None:
         """The same of some values by name, as JSON has them; None is kept, too."""
