@@ -1,6 +1,7 @@
 """Writing files so that a reader sees the old or the new one, never half of one, and a full disk harms nothing."""
 
 import errno
+import fcntl
 import glob
 import os
 import shutil
@@ -8,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from features.errors import FullDiskError, StorageError
 from features.text import Text
@@ -132,6 +134,15 @@ def storage_errors(place: Path) -> Iterator[None]:
                 fault=fault.strerror,
             ) from fault
         raise
+
+
+def has_locked(file: TextIO) -> bool:
+    """Lock a file if no other process has; whoever dies, even by a kill, lets go of it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def full_disk(place: Path) -> FullDiskError:

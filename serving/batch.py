@@ -131,14 +131,15 @@ def score(
         require_space(place, WORKSPACE_MEGABYTES)
     progress(Text("loading the champion", "加载模型"), 0.0)
     playbook, models = load_playbook(project), serving_models(project)
+    settings = settings_key(project, playbook)
     beliefs = beliefs_of(project, playbook)  # once: what is learnt meanwhile must not divide one run
     with ExitStack() as held:
         progress(Text("reading the facts", "读取数据"), 0.1)
         files_read = files_of(project)
         with open_facts(project, MOST_MEMORY_MEGABYTES) as facts:
             trained = (models.champion.run_id, models.champion.version, models.versions(True))
-            decisive = (settings_key(project, playbook), *trained, beliefs)
-            work = held.enter_context(kept_work(project.workspace, work_key(facts, files_read, as_of, *decisive)))
+            key = work_key(facts, files_read, as_of, settings, *trained, beliefs)
+            work = held.enter_context(kept_work(project.workspace, key))
             known = gather(facts, as_of, models, playbook, work, progress)
             set_aside = keep_set_aside(facts)
         models = replace(models, champion=known.champion)
@@ -183,7 +184,7 @@ def score(
         del known, learnt, found  # a gigabyte for a million customers, which the store can use better
         run = _run(run_id, as_of, clock(), models.champion, project, counted.drift())
         notes = notes_for(models.champion, shift, models.segments, names, columns)
-        kept = snapshot.keep(project, run_id, notes | {SETTINGS: settings_key(project, playbook)})
+        kept = snapshot.keep(project, run_id, notes | {SETTINGS: settings})
         if index is not None:
             keep_index(index, project.workspace, run_id, notes)
         with closing(open_project_store(project)) as store:

@@ -20,6 +20,7 @@ from features.rejects_files import SetAside, keep_set_aside
 from features.sources import open_facts
 from features.text import Text
 from features.writing import atomic_file
+from serving.batch import MOST_MEMORY_MEGABYTES
 from serving.blocks import ROWS
 from serving.decisions.playbook import load_playbook
 from serving.gathering import names_at
@@ -43,7 +44,6 @@ from training.dataset import check_as_of
 from training.replay import run_notes
 from training.tracking import champion_churn, serving_segments
 
-MOST_MEMORY_MEGABYTES = 1_500
 STORED_ROWS = 10_000
 
 

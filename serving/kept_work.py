@@ -3,7 +3,6 @@
 The folder's name tells everything that decides the outcome, so that what lies in it is what would be computed again.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -21,7 +20,7 @@ from features.event_facts import known_events
 from features.project import Project
 from features.raw_tables import matching_files
 from features.sources import Facts
-from features.writing import atomic_file, nameless_folder, storage_errors
+from features.writing import atomic_file, has_locked, nameless_folder, storage_errors
 from serving.decisions.playbook import Playbook
 from training.run_marks import CODE_PACKAGES, code_version
 
@@ -90,9 +89,9 @@ def kept_work(workspace: Path, key: str | None) -> Iterator[KeptWork]:
     place = workspace / FOLDER
     with storage_errors(place):
         place.mkdir(parents=True, exist_ok=True)
-        lock = (workspace / _LOCK).open("w")  # who dies, even by a kill, lets go of it
+        lock = (workspace / _LOCK).open("w")
     with lock:
-        is_ours = key is not None and _has(lock)
+        is_ours = key is not None and has_locked(lock)
         folder = place / key if is_ours and key is not None else nameless_folder(place / _NEXT)
         if is_ours:
             for other in set(place.glob("[!.]*")) - {folder}:
@@ -140,11 +139,3 @@ def files_of(project: Project) -> Files | None:
             told = file.stat()
             found.append((str(file), told.st_size, told.st_mtime_ns))
     return found
-
-
-def _has(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -3,7 +3,6 @@
 Of several, one beside each worker of a server, one works; the others wait for its place.
 """
 
-import fcntl
 import logging
 import os
 import select
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from features.errors import RetinueError
 from features.project import Project
+from features.writing import has_locked
 from serving.realtime.rescoring import Rescorer
 from serving.store import open_project_store
 
@@ -33,23 +33,15 @@ def main() -> None:
     """Read the project's JSON from the first line of standard input; every further byte means that events wait."""
     pa.set_cpu_count(1)  # a dozen rows at a time; the other cores answer look-ups
     project = Project.model_validate_json(sys.stdin.buffer.readline())
-    with (project.workspace / PLACE_FILE).open("w") as place:  # who dies, even by a kill, lets go of it
-        if _has(place) or _waited_for(place):
+    with (project.workspace / PLACE_FILE).open("w") as place:
+        if has_locked(place) or _waited_for(place):
             _work(project)
-
-
-def _has(place: TextIO) -> bool:
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _waited_for(place: TextIO) -> bool:
     """Wait until the place is free. False: the server is gone."""
     while _wait(LONGEST_SLEEP_SECONDS):
-        if _has(place):
+        if has_locked(place):
             return True
     return False
 
